@@ -1,0 +1,49 @@
+"""All configuration of every process: environment variables with the prefix PICKLY_, and secrets as files."""
+
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SecretMissingError(RuntimeError):
+    """A secret file is not where PICKLY_SECRETS says."""
+
+
+class Settings(BaseSettings):
+    """Where the servers are and how this process behaves. Secrets are files, never variables."""
+
+    model_config = SettingsConfigDict(env_prefix="PICKLY_", frozen=True)
+
+    kafka: str = "127.0.0.1:9092"
+    database: str = "postgresql://127.0.0.1:5432/pickly"
+    valkey: str = "redis://127.0.0.1:6379/0"
+    s3: str = "http://127.0.0.1:8333"
+    secrets: Path = Path("/run/secrets")
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = 8000
+    http_host: str = "127.0.0.1"
+    http_port: int = 0
+    log_level: str = "INFO"
+    replication: int = 1
+    process: str = "pickly"
+
+    def secret(self, name: str) -> str:
+        """The content of the secret file `name`, without surrounding white space."""
+        path = self.secrets / name
+        try:
+            return path.read_text().strip()
+        except OSError as error:
+            raise SecretMissingError(f"secret {name}: {path} cannot be read ({error.strerror})") from None
+
+    def dsn(self, role: str) -> str:
+        """PostgreSQL's address for one login role, with its password from the secret `pg_<role>`."""
+        parts = urlsplit(self.database)
+        return f"postgresql://{role}:{self.secret(f'pg_{role}')}@{parts.netloc}{parts.path}"
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

@@ -1,0 +1,114 @@
+"""Every topic, declared once as data: what it is for, who writes it, who reads it, how long it keeps.
+
+Broker settings, access rules, documentation and consumer wiring are made from this declaration
+(`./pickly topics`, `docs/topics.md`, AsyncAPI).
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+PARTITIONS: Final = 12
+TOMBSTONES_KEPT: Final = timedelta(days=7)
+COMPACTED_WITHIN: Final = timedelta(days=1)
+GONE_KEPT: Final = timedelta(days=31)
+"""How long deciders and projections remember the last sequence of a key that is gone.
+
+Longer than COMPACTED_WITHIN + TOMBSTONES_KEPT, so nobody who still may read the tombstone has forgotten it.
+"""
+
+
+class Kind(StrEnum):
+    """What a topic holds, and so how the broker keeps it."""
+
+    COMMAND = "command"  # wishes; deleted by age
+    STATE = "state"  # the whole state after each fact; compacted, internal
+    HISTORY = "history"  # what needs more than the last state; compacted by a finer key
+    SIGNAL = "signal"  # telemetry; deleted by age
+    PUBLIC = "public"  # what other teams subscribe to; compacted
+
+    @property
+    def compacted(self) -> bool:
+        """Whether the newest record of a key is kept for ever."""
+        return self in (Kind.STATE, Kind.HISTORY, Kind.PUBLIC)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic.
+
+    `owner` is the folder under `consumers/` whose deciders may write a state, history, signal or public
+    topic, and for a command topic the one that decides it. `writers` may write a command topic.
+    `readers` are consumer groups. `personal` says that records hold personal data.
+    `expires` allows a position below the start of the log to jump (counted and shown).
+    """
+
+    name: str
+    kind: Kind
+    owner: str
+    purpose: str
+    readers: tuple[str, ...] = ()
+    writers: tuple[str, ...] = ()
+    partitions: int = PARTITIONS
+    keep: timedelta | None = None
+    personal: bool = True
+    expires: bool = False
+
+    def __post_init__(self) -> None:
+        if "_" in self.name:
+            raise ValueError(f"{self.name}: dots and underscores collide in Kafka's metric names; use dots")
+        if self.kind.compacted == (self.keep is not None):
+            raise ValueError(f"{self.name}: a compacted topic has no age, every other one needs it")
+        if self.kind is not Kind.COMMAND and self.writers:
+            raise ValueError(f"{self.name}: only its owner writes a {self.kind} topic")
+
+    def may_be_written_by(self, folder: str) -> bool:
+        """Whether deciders of `consumers/<folder>/` may put records here."""
+        return folder in self.writers if self.kind is Kind.COMMAND else folder == self.owner
+
+
+def command_topic(name: str, owner: str, purpose: str, *, writers: tuple[str, ...] = ()) -> Topic:
+    """A command topic: three days, written by the gateway, the clock and the named groups."""
+    return Topic(
+        name,
+        Kind.COMMAND,
+        owner,
+        purpose,
+        readers=(owner,),
+        writers=("gateway", "clock", *writers),
+        keep=timedelta(days=3),
+    )
+
+
+PICK_COMMANDS: Final = command_topic("pick.commands", "curation", "What people want done with their picks.")
+PICK_EVENTS: Final = Topic(
+    "pick.events",
+    Kind.STATE,
+    "curation",
+    "The state of every pick after each thing that happened to it.",
+    readers=("social", "read_picks", "read_things"),
+)
+THING_EVENTS: Final = Topic(
+    "thing.events",
+    Kind.STATE,
+    "curation",
+    "The things that people pick: books, films, places, pages.",
+    readers=("read_things",),
+    personal=False,
+)
+REACTION_COMMANDS: Final = command_topic(
+    "reaction.commands", "social", "Reactions that people give and take back."
+)
+REACTION_EVENTS: Final = Topic(
+    "reaction.events",
+    Kind.STATE,
+    "social",
+    "Who reacts how to which pick; key <pick>/<account>/<kind>.",
+    readers=("read_picks",),
+)
+
+TOPICS: Final = {
+    topic.name: topic
+    for topic in (PICK_COMMANDS, PICK_EVENTS, THING_EVENTS, REACTION_COMMANDS, REACTION_EVENTS)
+}
