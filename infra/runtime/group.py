@@ -1,0 +1,77 @@
+"""What a decider and a projection have in common: a name, topics, and a handler for every type on them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import asyncpg
+
+from schemas.message import Message, Tick
+from schemas.topics import Topic
+
+if TYPE_CHECKING:
+    from infra.runtime.records import Decoded
+
+    Db: TypeAlias = asyncpg.Connection[asyncpg.Record]
+else:
+    Db = asyncpg.Connection
+
+MessageType: TypeAlias = type[Message] | type[Tick]
+Function: TypeAlias = Callable[..., Awaitable[Any]]
+
+DEFAULT_COST: Final = 0.002
+"""Seconds that one message is assumed to take when its handler declares nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A registered function: which types it takes, one at a time or many, its cost in seconds a message."""
+
+    function: Function
+    types: tuple[MessageType, ...]
+    many: bool
+    cost: float
+    prepare: Function | None = None
+
+
+class Group(ABC):
+    """A Kafka consumer group: one folder, one Postgres schema, one role.
+
+    `name` is the Kafka group and the `group_name` of its rows, `schema` its Postgres schema and login role.
+    `ignores` are types on its topics that it passes over on purpose; any other type without a handler pauses
+    the partition with an alarm.
+    """
+
+    def __init__(
+        self, name: str, *topics: Topic, schema: str | None = None, ignores: tuple[MessageType, ...] = ()
+    ) -> None:
+        self.name = name
+        self.schema = schema or name
+        self.topics: Mapping[str, Topic] = {topic.name: topic for topic in topics}
+        self.handlers: dict[str, Handler] = {}
+        self.effects: dict[str, Function] = {}
+        self.ignores = frozenset(kind.__name__ for kind in ignores)
+
+    @property
+    def types(self) -> dict[str, MessageType]:
+        """Every type that has a handler, by its name on the wire."""
+        return {kind.__name__: kind for handler in self.handlers.values() for kind in handler.types}
+
+    def register(self, handler: Handler) -> None:
+        """Add a handler; raises TypeError when a type is not on a topic of this group, or has a handler."""
+        for kind in handler.types:
+            if issubclass(kind, Message) and kind.topic.name not in self.topics:
+                raise TypeError(f"{self.name} does not read {kind.topic.name}, the topic of {kind.__name__}")
+            if kind.__name__ in self.handlers:
+                raise TypeError(f"{self.name} has two handlers for {kind.__name__}")
+            self.handlers[kind.__name__] = handler
+
+    @abstractmethod
+    async def apply(self, db: Db, decoded: Sequence["Decoded"]) -> None:
+        """Write everything that the records lead to, inside the caller's fenced transaction."""
+
+    def strict(self, topic: str) -> bool:
+        """Whether offsets on `topic` have no holes: only gateway and clock write it, without transactions."""
+        writers = self.topics[topic].writers
+        return bool(writers) and set(writers) <= {"gateway", "clock"}

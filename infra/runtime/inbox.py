@@ -1,0 +1,34 @@
+"""The inbox: ids of messages that a group has handled, so that a repeat has no second effect."""
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from infra.runtime.group import Db
+
+KEPT: Final = timedelta(days=8)
+"""Longer than any command topic keeps its records, and than a client retries a key."""
+
+PRUNE: Final = """
+    DELETE FROM inbox i
+     WHERE i.group_name = $1 AND i.touched_at < clock_timestamp() - $2::interval
+       AND NOT EXISTS (SELECT 1 FROM dead_letter d WHERE d.message_id = i.message_id AND d.closed_at IS NULL)
+"""
+
+
+async def admit(db: Db, group: str, ids: Collection[UUID]) -> set[UUID]:
+    """Record the ids, in sorted order so that two members cannot deadlock; returns those that are new."""
+    rows = await db.fetch(
+        "INSERT INTO inbox (group_name, message_id, touched_at)"
+        " SELECT $1, id, clock_timestamp() FROM unnest($2::uuid[]) AS id ORDER BY id"
+        " ON CONFLICT DO NOTHING RETURNING message_id",
+        group,
+        sorted(set(ids)),
+    )
+    return {row["message_id"] for row in rows}
+
+
+async def prune(db: Db, group: str) -> None:
+    """Forget old ids, but never one whose dead letter is open."""
+    await db.execute(PRUNE, group, KEPT)

@@ -1,0 +1,188 @@
+"""What a decider writes down beside its state: decisions, outbox, effects."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+from uuid import UUID
+
+import orjson
+
+from infra.partitions import partition_of
+from infra.runtime import gone
+from infra.runtime.fates import TooLargeError
+from infra.runtime.group import Db, Group
+from infra.runtime.records import MAX_BODY, Incoming
+from infra.runtime.results import Effect, Outcome, Refusal, Unchanged
+from schemas.envelope import Meta
+from schemas.message import Command, Message, State, Tombstone
+
+DECISIONS_KEPT: Final = timedelta(days=8)
+
+
+@dataclass(frozen=True, slots=True)
+class Caused:
+    """A message on its way to the outbox."""
+
+    message: Message
+    meta: Meta
+    cause: UUID
+    body: bytes | None
+
+
+@dataclass(slots=True)
+class Entry:
+    """What one message led to."""
+
+    incoming: Incoming
+    status: str
+    reason: str | None = None
+    after: UUID | None = None
+    caused: list[Caused] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+
+
+def entry_of(group: Group, incoming: Incoming, outcome: Outcome) -> Entry:
+    """Turn a handler's answer into rows. Raises TooLargeError, and TypeError for a topic it may not write."""
+    if isinstance(outcome, Refusal):
+        return Entry(incoming, "refused", outcome.reason, outcome.after)
+    if isinstance(outcome, Unchanged):
+        return Entry(incoming, "unchanged", after=outcome.after)
+    results: Sequence[Message | Effect] = [outcome] if isinstance(outcome, Message | Effect) else outcome
+    entry = Entry(incoming, "decided" if results else "unchanged")
+    for result in results:
+        if isinstance(result, Effect):
+            entry.effects.append(result)
+        else:
+            entry.caused.append(cause(group, incoming.meta, result, len(entry.caused)))
+    return entry
+
+
+def cause(group: Group, meta: Meta, message: Message, position: int) -> Caused:
+    """Let `message` follow from the message that `meta` belongs to: id, cause and correlation are derived."""
+    if not message.topic.may_be_written_by(group.schema):
+        raise TypeError(f"{group.name} may not write {message.topic.name}")
+    body = None if isinstance(message, Tombstone) else message.body()
+    if body is not None and len(body) > MAX_BODY:
+        raise TooLargeError(f"{type(message).__name__} has {len(body)} bytes, at most {MAX_BODY}")
+    follows = replace(
+        meta,
+        id=meta.caused_id(group.name, position),
+        type=type(message).__name__,
+        subject=message.about,
+        source=f"pickly/{group.schema}",
+        cause=meta.id,
+        correlation=meta.correlation or meta.id,
+        sequence=message.version if isinstance(message, State | Tombstone) else None,
+        expected_version=None,
+        body_hash=None,
+    )
+    return Caused(message, follows, meta.id, body)
+
+
+async def bury(db: Db, entries: Sequence[Entry]) -> None:
+    """Remember the tombstones at once: a later message of the same poll may begin a new life of the key."""
+    tombstones = [
+        (each.message.topic.name, each.message.key, each.message.version)
+        for entry in entries
+        for each in entry.caused
+        if isinstance(each.message, Tombstone)
+    ]
+    if tombstones:
+        await gone.remember(db, tombstones)
+
+
+async def write(db: Db, group: Group, entries: Sequence[Entry]) -> None:
+    """Decisions of commands, outbox rows, effects and what is now gone, set-based."""
+    commands = [entry for entry in entries if isinstance(entry.incoming.message, Command)]
+    if commands:
+        await decide(db, [_decision(entry) for entry in commands])
+    caused = [each for entry in entries for each in entry.caused]
+    if caused:
+        await post(db, group, caused)
+    effects = [row for entry in entries for row in _effects(group, entry)]
+    if effects:
+        await db.executemany(
+            "INSERT INTO effect (id, group_name, kind, payload, cause) VALUES ($1, $2, $3, $4, $5)"
+            " ON CONFLICT DO NOTHING",
+            effects,
+        )
+
+
+def _decision(entry: Entry) -> "DecisionRow":
+    meta, about = entry.incoming.meta, entry.incoming.message
+    resource = about.about if isinstance(about, Message) else meta.subject
+    return decision_row(meta, resource, entry.status, entry.reason, len(entry.caused), entry.after)
+
+
+def _effects(group: Group, entry: Entry) -> list[tuple[UUID, str, str, str, UUID]]:
+    meta, first = entry.incoming.meta, len(entry.caused)
+    return [
+        (
+            meta.caused_id(group.name, first + i),
+            group.name,
+            effect.kind,
+            orjson.dumps(effect.payload).decode(),
+            meta.id,
+        )
+        for i, effect in enumerate(entry.effects)
+    ]
+
+
+DecisionRow: TypeAlias = tuple[
+    UUID, UUID | None, str, str, str | None, str, str | None, int, UUID | None, datetime
+]
+
+
+def decision_row(
+    meta: Meta, resource: str, status: str, reason: str | None, events: int = 0, after: UUID | None = None
+) -> DecisionRow:
+    """One row of `decision`."""
+    return (meta.id, meta.actor, meta.type, status, reason, resource, meta.body_hash, events, after, meta.at)
+
+
+DECIDE = """
+    INSERT INTO decision (command_id, actor, type, status, reason, resource, body_hash, events, after, at)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                         $8::int[], $9::uuid[], $10::timestamptz[])
+    ON CONFLICT (command_id) DO NOTHING
+"""
+
+
+async def decide(db: Db, rows: Sequence[DecisionRow]) -> None:
+    """Write decisions down; the first one of a command stands."""
+    await db.execute(DECIDE, *map(list, zip(*rows, strict=True)))
+
+
+POST = """
+    INSERT INTO outbox (cause, event_id, topic, partition, key, body, headers)
+    SELECT cause, event_id, topic, partition, key, body, headers
+      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::text[], $6::bytea[], $7::jsonb[])
+           WITH ORDINALITY AS o(cause, event_id, topic, partition, key, body, headers, n)
+     ORDER BY n
+"""
+
+
+async def post(db: Db, group: Group, caused: Iterable[Caused]) -> None:
+    """Put messages into the outbox in their order, and ring the relay."""
+    rows = [_outbox_row(each) for each in caused]
+    await db.execute(POST, *map(list, zip(*rows, strict=True)))
+    await db.execute(f"NOTIFY outbox_{group.schema}")
+
+
+def _outbox_row(each: Caused) -> tuple[UUID, UUID, str, int, str, bytes | None, str]:
+    message = each.message
+    return (
+        each.cause,
+        each.meta.id,
+        message.topic.name,
+        partition_of(message.key, message.topic),
+        message.key,
+        each.body,
+        orjson.dumps(each.meta.headers()).decode(),
+    )
+
+
+async def prune(db: Db) -> None:
+    """Forget old decisions; a client may ask for one as long as its idempotency key is kept."""
+    await db.execute("DELETE FROM decision WHERE at < clock_timestamp() - $1::interval", DECISIONS_KEPT)

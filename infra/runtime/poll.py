@@ -1,0 +1,225 @@
+"""One poll: decode, prepare, one fenced transaction; and what happens when that fails.
+
+A failed transaction is repeated partition by partition, then in halves, until the record that is to blame
+stands alone. It is tried a few times, with pauses, and then set aside. An outage pauses what it touches and
+has no limit.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Final
+
+import structlog
+from aiokafka import TopicPartition
+
+from infra.runtime import letters, metrics, positions
+from infra.runtime.connection import Connection
+from infra.runtime.fates import Fate, StaleOwnerError, fate_of
+from infra.runtime.group import Db, Group
+from infra.runtime.positions import Move, staleness
+from infra.runtime.prepare import Preparation
+from infra.runtime.records import Dead, Decoded, Incoming, Record, UnknownTypeError, decode
+
+log = structlog.get_logger(__name__)
+
+ATTEMPTS: Final = 5
+"""How often a record that fails alone is tried before it is set aside."""
+AGAIN_LIMIT: Final = 10
+"""How often a transaction that lost against another is repeated before it counts as an outage."""
+
+Unit = Mapping[TopicPartition, Sequence[Decoded]]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a partition came out of a poll: `trouble` is None when everything was applied.
+
+    `outage`: wait, then go on from the position. `retry`: wait a little for a failing record. `stale`: read
+    the position again. `stop`: stand still, `reason` says why, until an operator or newer code helps.
+    """
+
+    trouble: str | None = None
+    reason: str = ""
+
+
+APPLIED: Final = Verdict()
+
+
+class Poller:
+    """Applies what was polled for one group. Knows expected offsets and the records that keep failing."""
+
+    def __init__(
+        self,
+        group: Group,
+        connection: Connection,
+        preparation: Preparation,
+        owner: str,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.group = group
+        self.connection = connection
+        self.preparation = preparation
+        self.owner = owner
+        self.now = now
+        self.expected: dict[TopicPartition, int] = {}
+        self.seen_until: dict[TopicPartition, datetime] = {}
+        self._attempts: Counter[tuple[TopicPartition, int]] = Counter()
+
+    async def run(self, polled: Mapping[TopicPartition, Sequence[Record]]) -> dict[TopicPartition, Verdict]:
+        """Apply the records; afterwards `expected` is true for every partition with verdict APPLIED."""
+        verdicts: dict[TopicPartition, Verdict] = {}
+        unit: dict[TopicPartition, Sequence[Decoded]] = {}
+        for place, records in polled.items():
+            decoded, verdicts[place] = self._decode(place, records)
+            if decoded:
+                unit[place] = decoded
+        failed: dict[TopicPartition, Verdict] = {}
+        for part in self._portions(unit):
+            going = {place: decoded for place, decoded in part.items() if place not in failed}
+            if going:
+                settled = await self._settle(going)
+                failed |= {place: verdict for place, verdict in settled.items() if verdict.trouble}
+        return verdicts | failed
+
+    def _decode(self, place: TopicPartition, records: Sequence[Record]) -> tuple[list[Decoded], Verdict]:
+        expected = self.expected.get(place)
+        if expected is None:
+            return [], Verdict("stale", "not assigned")
+        stale = staleness(self.group.topics[place.topic], self.now() - self.seen_until[place])
+        if stale is not None:
+            return [], Verdict("stop", stale)
+        fresh = [record for record in records if record.offset >= expected]
+        if fresh and fresh[0].offset != expected and self.group.strict(place.topic):
+            return [], Verdict("stop", f"gap: offset {fresh[0].offset} follows {expected - 1}")
+        decoded: list[Decoded] = []
+        for record in fresh:
+            try:
+                decoded.append(decode(record, self.group))
+            except UnknownTypeError as unknown:
+                return decoded, Verdict("stop", str(unknown))
+        return decoded, APPLIED
+
+    def _portions(self, unit: dict[TopicPartition, Sequence[Decoded]]) -> list[Unit]:
+        """A record that failed before goes alone, first; the rest in portions of bounded cost."""
+        alone: list[Unit] = []
+        rest: dict[TopicPartition, list[Decoded]] = {}
+        for place, decoded in unit.items():
+            suspect = (place, decoded[0].record.offset) in self._attempts
+            if suspect:
+                alone.append({place: decoded[:1]})
+            rest[place] = list(decoded[1:] if suspect else decoded)
+        return alone + portions(rest)
+
+    async def _settle(self, unit: Unit) -> dict[TopicPartition, Verdict]:
+        try:
+            return await self._commit_with_patience(unit)
+        except StaleOwnerError as stale:
+            metrics.FENCED.labels(self.group.name).inc()
+            return dict.fromkeys(unit, Verdict("stale", str(stale)))
+        except Exception as error:
+            fate = fate_of(error)
+            metrics.FAILED.labels(self.group.name, fate.value).inc()
+            if fate in (Fate.OUTAGE, Fate.AGAIN):
+                return dict.fromkeys(unit, Verdict("outage", repr(error)[:200]))
+            smaller = split(unit)
+            if not smaller:
+                return await self._suspect(unit, error)
+        verdicts: dict[TopicPartition, Verdict] = {}
+        for part in smaller:
+            if not any(place in verdicts and verdicts[place].trouble for place in part):
+                verdicts |= await self._settle(part)
+        return verdicts
+
+    async def _commit_with_patience(self, unit: Unit) -> dict[TopicPartition, Verdict]:
+        for _ in range(AGAIN_LIMIT):
+            try:
+                return await self._commit(unit)
+            except Exception as error:
+                if fate_of(error) is not Fate.AGAIN:
+                    raise
+        return await self._commit(unit)
+
+    async def _suspect(self, unit: Unit, error: Exception) -> dict[TopicPartition, Verdict]:
+        """A record that fails alone: once more after a pause, or set aside."""
+        ((place, (record,)),) = unit.items()
+        attempt = (place, record.record.offset)
+        self._attempts[attempt] += 1
+        if self._attempts[attempt] < ATTEMPTS or not isinstance(record, Incoming):
+            log.warning("handler_failed", group=self.group.name, offset=attempt, error=repr(error)[:300])
+            return {place: Verdict("retry", repr(error)[:200])}
+        dead = Dead(
+            record.record,
+            record.key,
+            record.meta,
+            "handler_failed",
+            f"{type(error).__name__}: {error}",
+            self._attempts.pop(attempt),
+        )
+        return await self._settle({place: [dead]})
+
+    async def _commit(self, unit: Unit) -> dict[TopicPartition, Verdict]:
+        """Prepare, then one transaction over all partitions: fence, apply, circuit."""
+        prepared = {place: await self.preparation.run(decoded) for place, decoded in unit.items()}
+        moves = [self._move(place, decoded) for place, decoded in prepared.items()]
+        stopped: dict[TopicPartition, Verdict] = {}
+        with metrics.TRANSACTION.labels(self.group.name).time():
+            async with self.connection.use() as db, db.transaction():
+                await positions.fence(db, self.group.name, self.owner, moves)
+                await self.group.apply(db, list(chain.from_iterable(prepared.values())))
+                for move in moves:
+                    if any(isinstance(each, Dead) for each in prepared[move.place]):
+                        stopped |= await self._circuit(db, move)
+        for move in moves:
+            self.expected[move.place] = move.next_offset
+            if move.applied_at is not None:
+                self.seen_until[move.place] = max(self.seen_until[move.place], move.applied_at)
+            self._attempts.pop((move.place, move.next_offset - 1), None)
+        self._count(prepared)
+        return {place: stopped.get(place, APPLIED) for place in unit}
+
+    def _move(self, place: TopicPartition, decoded: Sequence[Decoded]) -> Move:
+        last = decoded[-1].record
+        return Move(place, self.expected[place], last.offset + 1, last.at)
+
+    async def _circuit(self, db: Db, move: Move) -> dict[TopicPartition, Verdict]:
+        reason = await letters.circuit(db, self.group.name, move.place, move.next_offset - 1)
+        if reason is None:
+            return {}
+        await positions.stop(db, self.group.name, move.place, reason)
+        return {move.place: Verdict("stop", reason)}
+
+    def _count(self, unit: Unit) -> None:
+        for each in chain.from_iterable(unit.values()):
+            fate = "dead" if isinstance(each, Dead) else "applied" if isinstance(each, Incoming) else "passed"
+            metrics.RECORDS.labels(self.group.name, each.record.topic, fate).inc()
+
+
+COST_LIMIT: Final = 5.0
+"""Seconds that one transaction may take, by the declared costs of its handlers."""
+
+
+def portions(unit: Mapping[TopicPartition, Sequence[Decoded]]) -> list[Unit]:
+    """Cut a poll where its declared cost passes COST_LIMIT; order per partition is kept."""
+    result: list[dict[TopicPartition, list[Decoded]]] = []
+    cost = COST_LIMIT
+    for place, decoded in unit.items():
+        for each in decoded:
+            price = each.handler.cost if isinstance(each, Incoming) else 0.0
+            if cost + price > COST_LIMIT or not result:
+                result.append({})
+                cost = 0.0
+            cost += price
+            result[-1].setdefault(place, []).append(each)
+    return list(result)
+
+
+def split(unit: Unit) -> list[Unit]:
+    """The unit partition by partition, one partition in halves, a single record not at all."""
+    if len(unit) > 1:
+        return [{place: decoded} for place, decoded in unit.items()]
+    ((place, decoded),) = unit.items()
+    middle = len(decoded) // 2
+    return [{place: decoded[:middle]}, {place: decoded[middle:]}] if middle else []
