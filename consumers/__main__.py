@@ -1,0 +1,46 @@
+"""Run groups: `python -m consumers NAME...`, `python -m consumers all`, `python -m consumers --list`."""
+
+import asyncio
+import sys
+
+from consumers.registry import ALL
+from infra.process import Process, run
+from infra.runtime.running import RunningGroup
+from infra.settings import settings
+from infra.wake import Waker
+
+
+def main(arguments: list[str]) -> int:
+    """Run the named groups until the process is told to stop, or print their names."""
+    if arguments == ["--list"]:
+        print("\n".join(ALL))  # noqa: T201  # the answer to a question on the command line
+        return 0
+    names = list(ALL) if arguments == ["all"] else arguments
+    unknown = [name for name in names if name not in ALL]
+    if unknown or not names:
+        print(f"unknown: {', '.join(unknown) or 'nothing'}; there are: {', '.join(ALL)}", file=sys.stderr)  # noqa: T201  # likewise
+        return 2
+    return run(lambda process: work(process, names))
+
+
+async def work(process: Process, names: list[str]) -> None:
+    """Start the groups, stop them when told; a group whose loop died ends the process."""
+    config = settings()
+    waker = Waker(config)
+    groups = [RunningGroup(ALL[name], config, waker) for name in names]
+    try:
+        async with asyncio.TaskGroup() as starting:
+            for group in groups:
+                starting.create_task(group.start(process))
+        while not process.stopping.is_set():
+            await process.pause(1)
+            for group in groups:
+                if (error := group.failed()) is not None:
+                    raise error
+    finally:
+        await asyncio.gather(*(group.stop() for group in groups))
+        await waker.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,71 @@
+"""Decisions about picks that need no database."""
+
+from datetime import timedelta
+from typing import Final
+
+from consumers.curation.store import Held
+from infra.runtime import Refusal
+from schemas.envelope import Meta
+from schemas.picks import (
+    EditPick,
+    PickDeleted,
+    PickEdited,
+    PickPublished,
+    PickRestored,
+    PickState,
+    PublishPick,
+)
+
+RESTORABLE: Final = timedelta(days=30)
+
+
+def published(pick: PublishPick, meta: Meta, last_sequence: int) -> PickPublished:
+    """The first state of a pick; a new life goes on from the last version of the one before."""
+    return PickPublished(
+        pick_id=pick.pick_id,
+        author_id=pick.author_id,
+        thing_id=pick.thing_id,
+        note=pick.note,
+        rating=pick.rating,
+        tags=pick.tags,
+        picked_at=pick.picked_at or meta.at,
+        published_at=meta.at,
+        version=last_sequence + 1,
+    )
+
+
+def refuse_edit(found: Held, edit: EditPick, meta: Meta) -> Refusal | None:
+    """Only its author may edit a pick, only while it is up, only the version that he saw."""
+    if found.pick.author_id != edit.author_id:
+        return Refusal("not_yours")
+    if found.pick.deleted_at is not None:
+        return Refusal("deleted", after=found.changed_by)
+    if meta.expected_version not in (None, found.pick.version):
+        return Refusal("stale", after=found.changed_by)
+    return None
+
+
+def edited(pick: PickState, edit: EditPick, meta: Meta) -> PickEdited | None:
+    """The pick with what is set changed, or None when nothing is different."""
+    fields = {name: getattr(edit, name) for name in edit.model_fields_set & EDITABLE}
+    fields = {name: value for name, value in fields.items() if value is not None or name == "rating"}
+    if all(getattr(pick, name) == value for name, value in fields.items()):
+        return None
+    return PickEdited.model_validate(_next(pick) | fields | {"edited_at": meta.at})
+
+
+def deleted(pick: PickState, meta: Meta) -> PickDeleted:
+    """The pick, hidden from now on."""
+    return PickDeleted.model_validate(_next(pick) | {"deleted_at": meta.at})
+
+
+def restored(pick: PickState) -> PickRestored:
+    """The pick, visible again."""
+    return PickRestored.model_validate(_next(pick) | {"deleted_at": None})
+
+
+EDITABLE: Final = frozenset({"note", "rating", "tags", "picked_at"})
+
+
+def _next(pick: PickState) -> dict[str, object]:
+    return pick.model_dump() | {"version": pick.version + 1}

@@ -1,0 +1,101 @@
+"""Curation's SQL."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from infra.partitions import partition_of
+from infra.runtime import Db, gone
+from schemas.picks import PickState, PublishPick
+from schemas.things import ThingAdded
+from schemas.topics import PICK_COMMANDS, PICK_EVENTS
+
+DUE_AT_ONCE: Final = 1_000
+COLUMNS: Final = (
+    "pick_id, author_id, thing_id, note, rating, tags,"
+    " picked_at, published_at, edited_at, deleted_at, version"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A pick as it stands, and the command that made it so."""
+
+    pick: PickState
+    changed_by: UUID
+
+
+async def get(db: Db, pick_id: UUID) -> Held | None:
+    """The pick, locked until the end of the transaction."""
+    row = await db.fetchrow(f"SELECT {COLUMNS}, changed_by FROM pick WHERE pick_id = $1 FOR UPDATE", pick_id)
+    if row is None:
+        return None
+    fields = dict(row)
+    changed_by = fields.pop("changed_by")
+    return Held(PickState.model_validate(fields), changed_by)
+
+
+async def last_sequence(db: Db, pick_id: UUID) -> int:
+    """The version at which an earlier life of the pick ended, else 0."""
+    return (await gone.sequences(db, PICK_EVENTS, [str(pick_id)])).get(str(pick_id), 0)
+
+
+async def add_thing(db: Db, pick: PublishPick) -> list[ThingAdded]:
+    """The thing, when nobody had picked it before."""
+    thing = pick.thing
+    added = await db.fetchval(
+        "INSERT INTO thing (thing_id, ref, kind, title, version) VALUES ($1, $2, $3, $4, 1)"
+        " ON CONFLICT DO NOTHING RETURNING true",
+        pick.thing_id,
+        thing.ref,
+        thing.kind,
+        thing.title,
+    )
+    return [ThingAdded(thing_id=pick.thing_id, **thing.model_dump(), version=1)] if added else []
+
+
+SAVE: Final = f"""
+    INSERT INTO pick ({COLUMNS}, changed_by, due_at, partition)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+    ON CONFLICT (pick_id) DO UPDATE
+       SET note = excluded.note, rating = excluded.rating, tags = excluded.tags,
+           picked_at = excluded.picked_at, edited_at = excluded.edited_at,
+           deleted_at = excluded.deleted_at, version = excluded.version,
+           changed_by = excluded.changed_by, due_at = excluded.due_at
+"""
+
+
+async def save(db: Db, pick: PickState, changed_by: UUID, *, due_at: datetime | None = None) -> None:
+    """Keep the pick's new state; `due_at` is when its tombstone falls due."""
+    await db.execute(
+        SAVE,
+        pick.pick_id,
+        pick.author_id,
+        pick.thing_id,
+        pick.note,
+        pick.rating,
+        pick.tags,
+        pick.picked_at,
+        pick.published_at,
+        pick.edited_at,
+        pick.deleted_at,
+        pick.version,
+        changed_by,
+        due_at,
+        partition_of(str(pick.pick_id), PICK_COMMANDS),
+    )
+
+
+async def take_due(db: Db, partition: int, at: datetime) -> Sequence[tuple[UUID, int]]:
+    """Remove the picks whose time is up on this partition; (pick_id, version) of each, at most 1,000."""
+    rows = await db.fetch(
+        "DELETE FROM pick WHERE pick_id IN"
+        " (SELECT pick_id FROM pick WHERE partition = $1 AND due_at <= $2 ORDER BY due_at LIMIT $3)"
+        " RETURNING pick_id, version",
+        partition,
+        at,
+        DUE_AT_ONCE,
+    )
+    return sorted((row["pick_id"], row["version"]) for row in rows)

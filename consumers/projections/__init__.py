@@ -1,0 +1,1 @@
+"""Read models: each folder keeps one, and nothing else writes it."""

@@ -1,0 +1,1 @@
+"""Keeps picks as pages show them."""

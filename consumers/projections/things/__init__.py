@@ -1,0 +1,1 @@
+"""Keeps things and how they were picked."""

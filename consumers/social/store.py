@@ -1,0 +1,166 @@
+"""Social's SQL; everything set-based, in primary-key order."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from consumers.social.rules import SWEPT_AFTER, Known
+from infra.partitions import partition_of
+from infra.runtime import Db, gone
+from schemas.picks import PickState
+from schemas.reactions import Reacted, ReactionCommand, ReactionGone
+from schemas.topics import PICK_EVENTS, REACTION_COMMANDS, REACTION_EVENTS
+
+PAGE: Final = 1_000
+
+
+async def load(db: Db, commands: Sequence[ReactionCommand]) -> Known:
+    """What is known about the edges of a batch and their picks."""
+    keys = [command.key for command in commands]
+    picks = sorted({command.pick_id for command in commands})
+    edges = await db.fetch(
+        "SELECT pick_id, account_id, kind, version, changed_by FROM reaction"
+        " WHERE (pick_id, account_id, kind) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[]))",
+        [command.pick_id for command in commands],
+        [command.account_id for command in commands],
+        [command.kind for command in commands],
+    )
+    copies = await db.fetch("SELECT pick_id, closed FROM pick_copy WHERE pick_id = ANY($1)", picks)
+    ended = await gone.sequences(db, PICK_EVENTS, [str(pick_id) for pick_id in picks])
+    open_picks = frozenset(row["pick_id"] for row in copies if not row["closed"])
+    closed = {row["pick_id"] for row in copies if row["closed"]} | {UUID(key) for key in ended}
+    return Known(
+        edges={_key(row): (row["version"], row["changed_by"]) for row in edges},
+        last=await gone.sequences(db, REACTION_EVENTS, keys),
+        closed=frozenset(closed - open_picks),
+        open=open_picks,
+    )
+
+
+def _key(row: asyncpg.Record) -> str:
+    return f"{row['pick_id']}/{row['account_id']}/{row['kind']}"
+
+
+ADD: Final = """
+    INSERT INTO reaction (pick_id, account_id, kind, reacted_at, version, changed_by, partition, sweep_at)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::bigint[], $6::uuid[],
+                         $7::int[], $8::timestamptz[])
+     ORDER BY 1, 2, 3
+"""
+
+
+async def add(db: Db, known: Known, added: Sequence[tuple[Reacted, UUID]]) -> None:
+    """Keep new reactions, each with the command that asked for it."""
+    if not added:
+        return
+    edges = [edge for edge, _ in added]
+    await db.execute(
+        ADD,
+        [edge.pick_id for edge in edges],
+        [edge.account_id for edge in edges],
+        [edge.kind for edge in edges],
+        [edge.reacted_at for edge in edges],
+        [edge.version for edge in edges],
+        [changed_by for _, changed_by in added],
+        [_partition(edge.pick_id) for edge in edges],
+        [None if edge.pick_id in known.open else edge.reacted_at + SWEPT_AFTER for edge in edges],
+    )
+
+
+async def remove(db: Db, removed: Sequence[ReactionGone]) -> None:
+    """Forget reactions that were taken back."""
+    if removed:
+        await db.execute(
+            "DELETE FROM reaction WHERE (pick_id, account_id, kind)"
+            " IN (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[]))",
+            [edge.pick_id for edge in removed],
+            [edge.account_id for edge in removed],
+            [edge.kind for edge in removed],
+        )
+
+
+async def note_picks(db: Db, picks: Sequence[PickState]) -> None:
+    """Keep what is newest of each pick."""
+    await db.execute(
+        "INSERT INTO pick_copy (pick_id, closed, version, partition)"
+        " SELECT * FROM unnest($1::uuid[], $2::bool[], $3::bigint[], $4::int[]) ORDER BY 1"
+        " ON CONFLICT (pick_id) DO UPDATE SET closed = excluded.closed, version = excluded.version,"
+        " burying = false WHERE excluded.version > pick_copy.version",
+        [pick.pick_id for pick in picks],
+        [pick.deleted_at is not None for pick in picks],
+        [pick.version for pick in picks],
+        [_partition(pick.pick_id) for pick in picks],
+    )
+
+
+async def close_for_good(db: Db, pick_id: UUID, version: int) -> None:
+    """The pick is gone; its reactions will follow, a page at a time."""
+    await db.execute(
+        "INSERT INTO pick_copy (pick_id, closed, version, partition, burying) VALUES ($1, true, $2, $3, true)"
+        " ON CONFLICT (pick_id) DO UPDATE SET closed = true, version = excluded.version, burying = true"
+        " WHERE excluded.version > pick_copy.version",
+        pick_id,
+        version,
+        _partition(pick_id),
+    )
+
+
+async def bury(db: Db, partition: int) -> list[ReactionGone]:
+    """A page of the reactions whose picks are gone; picks without any left are forgotten."""
+    picks = await db.fetch(
+        "SELECT pick_id FROM pick_copy WHERE partition = $1 AND burying ORDER BY pick_id LIMIT $2",
+        partition,
+        PAGE,
+    )
+    ids = [row["pick_id"] for row in picks]
+    rows = await db.fetch(
+        "DELETE FROM reaction WHERE (pick_id, account_id, kind) IN"
+        " (SELECT pick_id, account_id, kind FROM reaction WHERE pick_id = ANY($1)"
+        "   ORDER BY pick_id, account_id, kind LIMIT $2)"
+        " RETURNING pick_id, account_id, kind, version",
+        ids,
+        PAGE,
+    )
+    await db.execute(
+        "DELETE FROM pick_copy c WHERE pick_id = ANY($1) AND burying"
+        " AND NOT EXISTS (SELECT 1 FROM reaction r WHERE r.pick_id = c.pick_id)",
+        ids,
+    )
+    return _ended(rows)
+
+
+async def sweep(db: Db, partition: int, at: datetime) -> list[ReactionGone]:
+    """A page of the reactions that waited in vain for their pick; those whose pick came wait no longer."""
+    await db.execute(
+        "UPDATE reaction r SET sweep_at = NULL WHERE partition = $1 AND sweep_at <= $2"
+        " AND EXISTS (SELECT 1 FROM pick_copy c WHERE c.pick_id = r.pick_id)",
+        partition,
+        at,
+    )
+    rows = await db.fetch(
+        "DELETE FROM reaction WHERE (pick_id, account_id, kind) IN"
+        " (SELECT pick_id, account_id, kind FROM reaction WHERE partition = $1 AND sweep_at <= $2"
+        "   ORDER BY sweep_at LIMIT $3)"
+        " RETURNING pick_id, account_id, kind, version",
+        partition,
+        at,
+        PAGE,
+    )
+    return _ended(rows)
+
+
+def _ended(rows: Sequence[asyncpg.Record]) -> list[ReactionGone]:
+    edges = [
+        ReactionGone(
+            pick_id=row["pick_id"], account_id=row["account_id"], kind=row["kind"], version=row["version"] + 1
+        )
+        for row in rows
+    ]
+    return sorted(edges, key=lambda edge: edge.key)
+
+
+def _partition(pick_id: UUID) -> int:
+    return partition_of(str(pick_id), REACTION_COMMANDS)

@@ -1,0 +1,92 @@
+"""The read model of picks: ready JSON, reaction counts, any order."""
+
+from datetime import timedelta
+from itertools import permutations
+from typing import Any
+
+import orjson
+import pytest
+
+from consumers.projections.picks.app import count_reaction, hide, show, uncount_reaction
+from infra.runtime import Db
+from schemas.picks import PickDeleted, PickEdited, PickGone
+from tests.given import ANA, NOON, PICK, a_state, batch, published, reacted, reaction_gone
+
+
+async def body(db: Db) -> dict[str, Any]:
+    found = await db.fetchval("SELECT body FROM pick WHERE pick_id = $1", PICK)
+    members: dict[str, Any] = orjson.loads(b"{" + found + b"}")
+    return members
+
+
+async def counts(db: Db) -> dict[str, int]:
+    return {row["kind"]: row["count"] for row in await db.fetch("SELECT kind, count FROM reaction_count")}
+
+
+async def test_a_pick_is_kept_as_the_json_that_pages_show(picks_db: Db) -> None:
+    await show(batch(published(note="n", rating=4.5, tags=("a", "b"))), picks_db)
+    assert await body(picks_db) == {
+        "id": str(PICK),
+        "author": {"id": str(ANA)},
+        "note": "n",
+        "rating": 4.5,
+        "tags": ["a", "b"],
+        "picked_at": "2026-06-01T12:00:00Z",
+        "published_at": "2026-06-01T12:00:00Z",
+        "edited_at": None,
+        "version": 1,
+    }
+
+
+async def test_a_newer_state_replaces_and_an_older_one_does_not(picks_db: Db) -> None:
+    newer = a_state(PickEdited, note="new", version=2, edited_at=NOON + timedelta(minutes=1))
+    await show(batch(newer), picks_db)
+    await show(batch(published(note="old")), picks_db)
+    assert (await body(picks_db))["note"] == "new"
+
+
+async def test_a_deleted_pick_says_so(picks_db: Db) -> None:
+    await show(batch(a_state(PickDeleted, version=2, deleted_at=NOON)), picks_db)
+    assert (await body(picks_db))["deleted_at"] == "2026-06-01T12:00:00Z"
+    assert await picks_db.fetchval("SELECT deleted_at FROM pick") == NOON
+
+
+async def test_gone_removes_older_versions_only(picks_db: Db) -> None:
+    await show(batch(published(version=4)), picks_db)
+    await hide(batch(PickGone(pick_id=PICK, version=3)), picks_db)
+    assert await picks_db.fetchval("SELECT count(*) FROM pick") == 1
+    await hide(batch(PickGone(pick_id=PICK, version=5)), picks_db)
+    assert await picks_db.fetchval("SELECT count(*) FROM pick") == 0
+
+
+async def test_an_edge_counts_once_however_often_it_comes(picks_db: Db) -> None:
+    for _ in range(3):
+        await count_reaction(batch(reacted(), reacted(ANA), reacted(kind="love")), picks_db)
+    assert await counts(picks_db) == {"like": 2, "love": 1}
+
+
+async def test_an_edge_that_ended_counts_no_more_and_once(picks_db: Db) -> None:
+    await count_reaction(batch(reacted(), reacted(ANA)), picks_db)
+    for _ in range(3):
+        await uncount_reaction(batch(reaction_gone()), picks_db)
+    assert await counts(picks_db) == {"like": 1}
+
+
+async def test_a_late_end_of_an_earlier_life_ends_nothing(picks_db: Db) -> None:
+    await count_reaction(batch(reacted(version=3)), picks_db)
+    await uncount_reaction(batch(reaction_gone(version=2)), picks_db)
+    assert await counts(picks_db) == {"like": 1}
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+async def test_topics_commute(picks_db: Db, order: tuple[int, ...]) -> None:
+    steps = [
+        (show, batch(published())),
+        (count_reaction, batch(reacted())),
+        (count_reaction, batch(reacted(ANA, "love"))),
+    ]
+    for n in order:
+        handler, messages = steps[n]
+        await handler(messages, picks_db)
+    assert await counts(picks_db) == {"like": 1, "love": 1}
+    assert await picks_db.fetchval("SELECT count(*) FROM pick") == 1
