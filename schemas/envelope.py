@@ -16,6 +16,13 @@ class EnvelopeError(ValueError):
     """The headers are not those of a message: an attribute is missing or does not parse."""
 
 
+def _version(text: str) -> int:
+    """A version as PostgreSQL's bigint can hold it."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > 2**63 - 1:
+        raise ValueError("a version is a whole number from 0 to 2^63 - 1")
+    return int(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Meta:
     """What a handler may know about a message beside its body.
@@ -71,7 +78,7 @@ class Meta:
             return UUID(headers[name]) if name in headers else None
 
         def number(name: str) -> int | None:
-            return int(headers[name]) if name in headers else None
+            return _version(headers[name]) if name in headers else None
 
         try:
             return cls(

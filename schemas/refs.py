@@ -14,6 +14,8 @@ VERSION: Final = 1
 TRACKING: Final = ("utm_", "fbclid", "gclid")
 DEFAULT_PORTS: Final = (80, 443)
 SCHEMES: Final = ("isbn", "imdb", "movielens", "doi", "ean", "osm", "musicbrainz", "wikidata")
+CASELESS: Final = ("imdb", "doi", "musicbrainz")
+"""Schemes whose names ignore case (DOI Handbook 2.4)."""
 NAMED: Final = re.compile(r"^([a-z][a-z0-9]*):([A-Za-z0-9][A-Za-z0-9._/()-]*)$")
 HOST: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 WWW: Final = re.compile(r"^(www\.)+(?=[^.]+\.)")
@@ -35,14 +37,29 @@ def canonical(ref: str) -> str:
     named = NAMED.match(f"{scheme.lower()}{colon}{rest}")
     if named is None or named[1] not in SCHEMES:
         raise ValueError(f"must be a web address or one of {', '.join(f'{s}:…' for s in SCHEMES)}")
-    return _isbn(named[2]) if named[1] == "isbn" else f"{named[1]}:{named[2]}"
+    if named[1] == "isbn":
+        return _isbn(named[2])
+    return f"{named[1]}:{named[2].lower() if named[1] in CASELESS else named[2]}"
 
 
 def _isbn(digits: str) -> str:
+    """Thirteen digits with a right check digit; ten become thirteen, for they name the same book (ISO 2108)."""
     digits = digits.replace("-", "").upper()
-    if not re.fullmatch(r"\d{9}[\dX]|\d{13}", digits):
-        raise ValueError("an ISBN has 10 or 13 digits")
+    if re.fullmatch(r"\d{9}[\dX]", digits):
+        weighed = sum(weight * int(digit) for weight, digit in zip(range(10, 1, -1), digits, strict=False))
+        if "0123456789X"[-weighed % 11] != digits[-1]:
+            raise ValueError("the check digit of the ISBN is wrong")
+        return f"isbn:{_with_check_digit('978' + digits[:9])}"
+    if not re.fullmatch(r"97[89]\d{10}", digits):
+        raise ValueError("an ISBN has 10 digits, or 13 that begin with 978 or 979")
+    if _with_check_digit(digits[:12]) != digits:
+        raise ValueError("the check digit of the ISBN is wrong")
     return f"isbn:{digits}"
+
+
+def _with_check_digit(twelve: str) -> str:
+    weighed = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(twelve))
+    return f"{twelve}{-weighed % 10}"
 
 
 def _web(ref: str) -> str:
