@@ -36,10 +36,10 @@ class Contract:
     WidgetGone: type[Any]
 
 
-def contract(label: str, *, partitions: int = PARTITIONS, expires: bool = False) -> Contract:
-    """A fresh contract."""
+def topics(label: str, partitions: int, *, expires: bool) -> tuple[Topic, Topic]:
+    """A command topic and a state topic under a name that no other test has."""
     name = f"w{uuid4().hex[:8]}.{label}"
-    command_topic = Topic(
+    commands = Topic(
         f"{name}.commands",
         Kind.COMMAND,
         "widgets",
@@ -50,39 +50,41 @@ def contract(label: str, *, partitions: int = PARTITIONS, expires: bool = False)
         partitions=partitions,
         expires=expires,
     )
-    event_topic = Topic(
+    events = Topic(
         f"{name}.events", Kind.STATE, "widgets", "", readers=("read_widgets",), partitions=partitions
     )
+    return commands, events
 
-    class WidgetCommand(Command):
+
+def contract(label: str, *, partitions: int = PARTITIONS, expires: bool = False) -> Contract:
+    """A fresh contract."""
+    commands, events = topics(label, partitions, expires=expires)
+
+    class OfWidget(Message):
         subject = "widgets"
         key_fields = ("key_",)
-        author_field = "owner"
 
         key_: str
+
+    class WidgetCommand(OfWidget, Command):
+        author_field = "owner"
+
         owner: UUID
         n: int = 0
 
-    class Put(WidgetCommand, topic=command_topic):
+    class Put(WidgetCommand, topic=commands):
         value: str = ""
 
-    class Drop(WidgetCommand, topic=command_topic):
+    class Drop(WidgetCommand, topic=commands):
         pass
 
-    class Widget(State, topic=event_topic):
-        subject = "widgets"
-        key_fields = ("key_",)
-
-        key_: str
+    class Widget(OfWidget, State, topic=events):
         value: str
 
-    class WidgetGone(Tombstone, topic=event_topic):
-        subject = "widgets"
-        key_fields = ("key_",)
+    class WidgetGone(OfWidget, Tombstone, topic=events):
+        pass
 
-        key_: str
-
-    return Contract(command_topic, event_topic, Put, Drop, Widget, WidgetGone)
+    return Contract(commands, events, Put, Drop, Widget, WidgetGone)
 
 
 SCHEMA = """
