@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import Final
 
 PARTITIONS: Final = 12
+MAX_BODY: Final = 256 * 1024
+"""Bytes of a record's value: refused above it at the door, before COMMIT, and by every reader."""
 TOMBSTONES_KEPT: Final = timedelta(days=7)
 COMPACTED_WITHIN: Final = timedelta(days=1)
 GONE_KEPT: Final = timedelta(days=31)

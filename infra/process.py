@@ -1,0 +1,117 @@
+"""What every long-running process shares: event loop, logs, graceful stop, HTTP for probes and metrics."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+import uvicorn
+import uvloop
+
+from infra import logs
+from infra.probes import Probes
+from infra.settings import Settings, settings
+
+STOP_SECONDS: Final = 15.0
+
+log = structlog.get_logger(__name__)
+
+
+class Process(Probes):
+    """What `main` gets: where it registers its checks, and how it learns that it shall stop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stopping = asyncio.Event()
+        self.ready("process", lambda: "it is stopping" if self.stopping.is_set() else None)
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep, but not beyond the moment when the process shall stop."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.stopping.wait()
+        except TimeoutError:
+            return
+
+
+class _Http(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to `run`."""
+        yield
+
+
+Main = Callable[[Process], Awaitable[None]]
+
+
+def run(main: Main, stop_seconds: float = STOP_SECONDS) -> int:
+    """Run `main` to its end and give the exit code: 0, or 1 when it raised (logged).
+
+    SIGTERM and SIGINT set `Process.stopping`; `main` then has `stop_seconds` to return, before the operating
+    system process ends with 1 whatever it still does.
+    """
+    config = settings()
+    logs.configure(config.process, config.log_level)
+    listeners = _listen(config)
+    watchdog = threading.Timer(stop_seconds, _give_up, (stop_seconds,))
+    watchdog.daemon = True
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_supervise(main, listeners, watchdog))
+    finally:
+        watchdog.cancel()
+
+
+def _listen(config: Settings) -> list[socket.socket]:
+    if config.http_port == 0:
+        return []
+    try:
+        return [socket.create_server((config.http_host, config.http_port))]
+    except OSError as error:
+        place = f"{config.http_host}:{config.http_port}"
+        sys.exit(
+            f"PICKLY_HTTP_PORT: cannot listen on {place} ({error.strerror}); set another port, or 0 for none"
+        )
+
+
+async def _supervise(main: Main, listeners: list[socket.socket], watchdog: threading.Timer) -> int:
+    process = Process()
+
+    def stop() -> None:
+        if not process.stopping.is_set():
+            process.stopping.set()
+            watchdog.start()  # a thread, which nothing in the event loop can hold up
+            log.info("stopping")
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    http = _Http(
+        uvicorn.Config(
+            process, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
+        )
+    )
+    serving = asyncio.create_task(http.serve(sockets=listeners)) if listeners else None
+    log.info("started")
+    try:
+        await main(process)
+    except Exception:
+        log.exception("ended by an error")
+        return 1
+    finally:
+        stop()
+        http.should_exit = True
+        if serving is not None:
+            await serving
+    log.info("stopped")
+    return 0
+
+
+def _give_up(seconds: float) -> None:
+    log.error("did not stop in time", seconds=seconds)
+    os._exit(1)

@@ -1,0 +1,1 @@
+"""How a message gets onto a topic: commands from the gateway, the outboxes, the clock."""
