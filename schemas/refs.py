@@ -43,7 +43,7 @@ def canonical(ref: str) -> str:
 
 
 def _isbn(digits: str) -> str:
-    """Thirteen digits with a right check digit; ten become thirteen, for they name the same book (ISO 2108)."""
+    """Thirteen digits, the last one right; ten become thirteen, for they name the same book (ISO 2108)."""
     digits = digits.replace("-", "").upper()
     if re.fullmatch(r"\d{9}[\dX]", digits):
         weighed = sum(weight * int(digit) for weight, digit in zip(range(10, 1, -1), digits, strict=False))

@@ -12,10 +12,11 @@ from infra.partitions import partition_of
 from infra.runtime import gone
 from infra.runtime.fates import TooLargeError
 from infra.runtime.group import Db, Group
-from infra.runtime.records import MAX_BODY, Incoming
+from infra.runtime.records import Incoming
 from infra.runtime.results import Effect, Outcome, Refusal, Unchanged
 from schemas.envelope import Meta
 from schemas.message import Command, Message, State, Tombstone
+from schemas.topics import MAX_BODY
 
 DECISIONS_KEPT: Final = timedelta(days=8)
 

@@ -36,7 +36,10 @@ async def insert(db: Db, group: str, dead: Sequence[Dead], parked: Sequence[Inco
 
 def _row(group: str, letter: Dead, *, parked: bool) -> tuple[object, ...]:
     record, meta = letter.record, letter.meta
-    headers = [[name, value.decode("utf-8", "backslashreplace")] for name, value in record.headers]
+    headers = [
+        [name, None if value is None else value.decode("utf-8", "backslashreplace")]
+        for name, value in record.headers
+    ]
     return (
         group,
         record.topic,

@@ -147,6 +147,8 @@ class Poller:
         ((place, (record,)),) = unit.items()
         attempt = (place, record.record.offset)
         self._attempts[attempt] += 1
+        if self._attempts[attempt] >= ATTEMPTS and isinstance(record, Dead):
+            return {place: Verdict("stop", f"offset {attempt[1]} cannot be set aside: {error!r}"[:300])}
         if self._attempts[attempt] < ATTEMPTS or not isinstance(record, Incoming):
             log.warning("handler_failed", group=self.group.name, offset=attempt, error=repr(error)[:300])
             return {place: Verdict("retry", repr(error)[:200])}

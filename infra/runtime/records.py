@@ -6,7 +6,7 @@ Nothing here trusts the record: headers may be any bytes, the value may have any
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from aiokafka import ConsumerRecord, TopicPartition
 from pydantic import ValidationError
@@ -15,9 +15,7 @@ from infra.partitions import CLOCK_PREFIX
 from infra.runtime.group import Group, Handler, MessageType
 from schemas.envelope import EnvelopeError, Meta
 from schemas.message import Heartbeat, Message, State, Tick, Tombstone
-
-MAX_BODY: Final = 256 * 1024
-"""Bytes of a record's value; commands are refused above it at the door, caused messages before COMMIT."""
+from schemas.topics import MAX_BODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,7 @@ class Record:
     at: datetime
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes | None], ...]
 
     @property
     def place(self) -> TopicPartition:
@@ -135,9 +133,9 @@ def _key(record: Record) -> str | None:
 
 def _headers(record: Record) -> Mapping[str, str]:
     try:
-        return {name: value.decode() for name, value in record.headers}
+        return {name: value.decode() for name, value in record.headers}  # type: ignore[union-attr]  # null: below
     except (UnicodeDecodeError, AttributeError):
-        raise _BadRecordError("undecodable_headers", "a header is not UTF-8") from None
+        raise _BadRecordError("undecodable_headers", "a header is null or not UTF-8") from None
 
 
 def _meta(headers: Mapping[str, str], at: datetime) -> Meta:

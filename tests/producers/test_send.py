@@ -9,11 +9,11 @@ import pytest
 from infra.partitions import partition_of
 from infra.settings import Settings
 from producers.errors import NotSentError, RecordTooLargeError, SenderFullError
-from producers.send import RECORD_BYTES, Sender
+from producers.send import Sender
 from schemas.envelope import Meta
 from schemas.picks import DeletePick, PublishPick
 from schemas.things import NewThing
-from schemas.topics import PICK_COMMANDS
+from schemas.topics import MAX_BODY, PICK_COMMANDS
 from tests.producers.reading import ends, header, read
 
 EIGHT_KIB_NOTE = "\N{OPEN BOOK}" * 2_000
@@ -103,9 +103,9 @@ async def test_a_record_over_the_limit_is_refused_and_nothing_is_sent(
     before = await ends(kafka, PICK_COMMANDS)
 
     with pytest.raises(RecordTooLargeError):
-        await sender.send_record(PICK_COMMANDS, 0, "k", b"x" * RECORD_BYTES, {})
+        await sender.send_record(PICK_COMMANDS, 0, "k", b"x" * MAX_BODY, {})
 
-    await sender.send_record(PICK_COMMANDS, 0, "k", b"x" * (RECORD_BYTES - 1), {})
+    await sender.send_record(PICK_COMMANDS, 0, "k", b"x" * (MAX_BODY - 1), {})
     assert len(await read(kafka, PICK_COMMANDS, before)) == 1
 
 

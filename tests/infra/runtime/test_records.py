@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.runtime.records import MAX_BODY, Dead, Incoming, Passed, Record, UnknownTypeError, decode
+from infra.runtime.records import Dead, Incoming, Passed, Record, UnknownTypeError, decode
 from schemas.message import Tick
+from schemas.topics import MAX_BODY
 from tests.infra.runtime.widgets import OWNER, Tape, contract, decider, projection
 
 C = contract("records", partitions=1)
