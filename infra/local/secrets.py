@@ -1,0 +1,67 @@
+"""Fresh secrets of a local stack, one file each as docker and kubernetes mount them."""
+
+import base64
+import hashlib
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from infra.roles import login_roles
+
+SUPERUSER = "postgres"
+
+
+def create(folder: Path) -> None:
+    """Write every secret that `folder` lacks (files 0600, folder 0700); those that exist stay."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in (*(f"pg_{role}" for role in (SUPERUSER, *login_roles())), "valkey", "s3_access", "s3_secret"):
+        _write(folder / name, secrets.token_urlsafe(24))
+    if not (folder / "token_key.pem").exists() or not (folder / "token_ring.json").exists():
+        _token_key(folder)
+
+
+def _write(file: Path, text: str, *, again: bool = False) -> None:
+    if file.exists() and not again:
+        return
+    temporary = file.with_name(f".{file.name}.new")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as handle:
+        handle.write(text)
+    temporary.replace(file)
+
+
+def _token_key(folder: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    _write(folder / "token_key.pem", pem.decode(), again=True)
+    _write(folder / "token_ring.json", json.dumps({"keys": [_jwk(key.public_key())]}), again=True)
+
+
+def _jwk(key: ec.EllipticCurvePublicKey) -> dict[str, str]:
+    """The public key as JWK; its `kid` is the RFC 7638 thumbprint, so that it follows from the key alone."""
+    numbers = key.public_numbers()
+    required = {
+        "crv": "P-256",
+        "kty": "EC",
+        "x": _base64url(numbers.x.to_bytes(32, "big")),
+        "y": _base64url(numbers.y.to_bytes(32, "big")),
+    }
+    canonical = json.dumps(required, separators=(",", ":"), sort_keys=True)
+    thumbprint = _base64url(hashlib.sha256(canonical.encode()).digest())
+    return required | {"alg": "ES256", "use": "sig", "kid": thumbprint}
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m infra.local.secrets FOLDER")
+    create(Path(sys.argv[1]))
