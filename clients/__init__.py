@@ -1,0 +1,1 @@
+"""Programs that talk to Pickly from outside, over HTTP only."""

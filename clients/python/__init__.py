@@ -1,0 +1,60 @@
+"""Pickly's typed Python client: every route of the HTTP API, retried safely. Start at `Pickly`."""
+
+from clients.python.client import Pickly
+from clients.python.models import (
+    Command,
+    CommandStatus,
+    NewPick,
+    NewThing,
+    Pick,
+    PickChanges,
+    ReactionKind,
+    Thing,
+    ThingKind,
+    Written,
+)
+from clients.python.problems import (
+    CommandNotDoneError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    PicklyError,
+    PreconditionMissing,
+    Problem,
+    Stale,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+    UnreachableError,
+)
+from clients.python.wire import Retry, Token
+
+__all__ = [
+    "Command",
+    "CommandNotDoneError",
+    "CommandStatus",
+    "Conflict",
+    "Forbidden",
+    "Invalid",
+    "NewPick",
+    "NewThing",
+    "NotFound",
+    "Pick",
+    "PickChanges",
+    "Pickly",
+    "PicklyError",
+    "PreconditionMissing",
+    "Problem",
+    "ReactionKind",
+    "Retry",
+    "Stale",
+    "Thing",
+    "ThingKind",
+    "Token",
+    "TooManyRequests",
+    "Unauthorized",
+    "Unavailable",
+    "UnreachableError",
+    "Written",
+]

@@ -1,0 +1,1 @@
+"""Tests of the programs that talk to Pickly from outside."""
