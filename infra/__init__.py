@@ -1,0 +1,1 @@
+"""The ground: the runtime, the local stack, operations, migrations, deployment."""

@@ -1,4 +1,4 @@
-"""Which partition a key lives on: murmur2 of the part before the first slash, as Kafka's own clients do it."""
+"""Which partition a key lives on: murmur2 of the part before the first slash, as Kafka's clients do it."""
 
 from typing import Final
 

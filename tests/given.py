@@ -43,7 +43,11 @@ def a_state(kind: type[S], author: UUID = ANA, thing: NewThing = DISPOSSESSED, *
     """A state of a pick."""
     thing_id = ids.thing_id(thing.ref)
     defaults: dict[str, Any] = {"version": 1, "picked_at": NOON, "published_at": NOON}
-    known: dict[str, Any] = {"pick_id": ids.pick_id(author, thing_id), "author_id": author, "thing_id": thing_id}
+    known: dict[str, Any] = {
+        "pick_id": ids.pick_id(author, thing_id),
+        "author_id": author,
+        "thing_id": thing_id,
+    }
     return kind(**known | defaults | fields)
 
 

@@ -57,7 +57,8 @@ def test_a_path_that_does_not_exist_is_seen() -> None:
 
 def test_no_file_names_a_document_that_is_not_here() -> None:
     here = {Path(file.path).name for file in files()}
-    named = {(file.path, name) for file in files() for name in DOCUMENT.findall(file.text)}
+    real = [file for file in files() if not file.path.endswith("house/planted.py")]
+    named = {(file.path, name) for file in real for name in DOCUMENT.findall(file.text)}
 
     assert not {f"{path}: {name}" for path, name in named if name not in here}
     assert DOCUMENT.findall(f"see {PLANTED} section 6") == [PLANTED]
