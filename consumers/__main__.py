@@ -24,20 +24,23 @@ def main(arguments: list[str]) -> int:
 
 
 async def work(process: Process, names: list[str]) -> None:
-    """Start the groups, stop them when told; a group whose loop died ends the process."""
+    """Start the groups, stop them when told; a group that fails ends the process."""
     config = settings()
     waker = Waker(config)
     groups = [RunningGroup(ALL[name], config, waker) for name in names]
+    starts = [asyncio.create_task(group.start(process)) for group in groups]
     try:
-        async with asyncio.TaskGroup() as starting:
-            for group in groups:
-                starting.create_task(group.start(process))
         while not process.stopping.is_set():
             await process.pause(1)
-            for group in groups:
+            for start, group in zip(starts, groups, strict=True):
+                if start.done():
+                    start.result()
                 if (error := group.failed()) is not None:
                     raise error
     finally:
+        for start in starts:
+            start.cancel()
+        await asyncio.gather(*starts, return_exceptions=True)
         await asyncio.gather(*(group.stop() for group in groups))
         await waker.close()
 

@@ -36,11 +36,11 @@ async def publish_pick(pick: PublishPick, meta: Meta, db: Db) -> Sequence[Messag
 @curation.on(EditPick)
 async def edit_pick(edit: EditPick, meta: Meta, db: Db) -> PickEdited | Refusal | Unchanged:
     """Its author changes what is set; an edit that changes nothing is none."""
-    found = await store.get(db, edit.pick_id)
-    if found is None:
-        return Refusal("not_found")
-    if (refusal := rules.refuse_edit(found, edit, meta)) is not None:
-        return refusal
+    found = rules.changeable(await store.get(db, edit.pick_id), edit, meta)
+    if isinstance(found, Refusal):
+        return found
+    if found.pick.deleted_at is not None:
+        return Refusal("deleted", after=found.changed_by)
     edited = rules.edited(found.pick, edit, meta)
     if edited is None:
         return Unchanged(after=found.changed_by)
@@ -51,9 +51,9 @@ async def edit_pick(edit: EditPick, meta: Meta, db: Db) -> PickEdited | Refusal 
 @curation.on(DeletePick)
 async def delete_pick(delete: DeletePick, meta: Meta, db: Db) -> PickDeleted | Refusal | Unchanged:
     """Its author hides a pick; for 30 days it can come back."""
-    found = await store.get(db, delete.pick_id)
-    if found is None or found.pick.author_id != delete.author_id:
-        return Refusal("not_yours" if found else "not_found")
+    found = rules.changeable(await store.get(db, delete.pick_id), delete, meta)
+    if isinstance(found, Refusal):
+        return found
     if found.pick.deleted_at is not None:
         return Unchanged(after=found.changed_by)
     deleted = rules.deleted(found.pick, meta)
@@ -64,9 +64,9 @@ async def delete_pick(delete: DeletePick, meta: Meta, db: Db) -> PickDeleted | R
 @curation.on(RestorePick)
 async def restore_pick(restore: RestorePick, meta: Meta, db: Db) -> PickRestored | Refusal | Unchanged:
     """Its author takes a deletion back."""
-    found = await store.get(db, restore.pick_id)
-    if found is None or found.pick.author_id != restore.author_id:
-        return Refusal("not_yours" if found else "not_found")
+    found = rules.changeable(await store.get(db, restore.pick_id), restore, meta)
+    if isinstance(found, Refusal):
+        return found
     if found.pick.deleted_at is None:
         return Unchanged(after=found.changed_by)
     restored = rules.restored(found.pick)

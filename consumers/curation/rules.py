@@ -8,6 +8,7 @@ from infra.runtime import Refusal
 from schemas.envelope import Meta
 from schemas.picks import (
     EditPick,
+    PickCommand,
     PickDeleted,
     PickEdited,
     PickPublished,
@@ -34,15 +35,15 @@ def published(pick: PublishPick, meta: Meta, last_sequence: int) -> PickPublishe
     )
 
 
-def refuse_edit(found: Held, edit: EditPick, meta: Meta) -> Refusal | None:
-    """Only its author may edit a pick, only while it is up, only the version that he saw."""
-    if found.pick.author_id != edit.author_id:
+def changeable(found: Held | None, command: PickCommand, meta: Meta) -> Held | Refusal:
+    """Only its author may change a pick, and only the version that he saw."""
+    if found is None:
+        return Refusal("not_found")
+    if found.pick.author_id != command.author_id:
         return Refusal("not_yours")
-    if found.pick.deleted_at is not None:
-        return Refusal("deleted", after=found.changed_by)
     if meta.expected_version not in (None, found.pick.version):
         return Refusal("stale", after=found.changed_by)
-    return None
+    return found
 
 
 def edited(pick: PickState, edit: EditPick, meta: Meta) -> PickEdited | None:

@@ -149,6 +149,18 @@ async def test_a_deleted_pick_takes_no_edit(curation_db: Db) -> None:
     assert await edit_pick(an_edit(note="x"), meta(), curation_db) == Refusal("deleted", after=deletion.id)
 
 
+async def test_a_deletion_or_restoration_of_another_version_than_the_newest_is_stale(curation_db: Db) -> None:
+    first, second = meta(), meta()
+    await publish_pick(a_pick(), first, curation_db)
+    assert await delete_pick(A_DELETION, meta(expected_version=2), curation_db) == Refusal(
+        "stale", after=first.id
+    )
+    await delete_pick(A_DELETION, second, curation_db)
+    assert await restore_pick(A_RESTORATION, meta(expected_version=1), curation_db) == Refusal(
+        "stale", after=second.id
+    )
+
+
 async def test_deleting_twice_and_restoring_what_is_up_changes_nothing(curation_db: Db) -> None:
     first, second = meta(), meta()
     await publish_pick(a_pick(), first, curation_db)

@@ -1,0 +1,33 @@
+"""The gateway as one ASGI application: every route is put together here."""
+
+from typing import Final
+
+from starlette.types import ASGIApp
+
+from gateway.edge import Edge
+from gateway.pages import pages
+from gateway.routes import accounts, commands, feeds, picks, reactions, things
+from gateway.routing.declared import DeclaredRoute
+from gateway.routing.table import Table
+from gateway.services import Services
+
+ROUTERS: Final = (
+    picks.writes,
+    picks.reads,
+    reactions.writes,
+    things.reads,
+    accounts.reads,
+    feeds.reads,
+    commands.reads,
+)
+
+
+def declared_routes() -> list[DeclaredRoute]:
+    """Every route of the API, as declared."""
+    return [route for router in ROUTERS for route in router.routes if isinstance(route, DeclaredRoute)]
+
+
+def create_app(services: Services, probes: ASGIApp) -> ASGIApp:
+    """The application over open services. `probes` answers /healthz, /readyz and /metrics."""
+    routes = declared_routes()
+    return Edge(Table(routes, pages(routes, probes), services))

@@ -1,0 +1,116 @@
+"""Around everything: request ids, security headers, 500 without detail, the access line, metrics."""
+
+import secrets
+import time
+from typing import Final
+
+import structlog
+from prometheus_client import Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.answers import Header
+from gateway.problems import ProblemError
+
+MAX_HEAD: Final = 16 * 1024
+TOO_LARGE: Final = "The head of a request has at most 16 KiB."
+SLOW_SECONDS: Final = 1.0
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+SECURITY: Final[tuple[Header, ...]] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+    (b"strict-transport-security", b"max-age=63072000; includeSubDomains"),
+)
+API_ONLY: Final[Header] = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+# Tokens travel in a header that no browser adds by itself, so any origin may ask.
+CORS: Final[tuple[Header, ...]] = (
+    (b"access-control-allow-origin", b"*"),
+    (
+        b"access-control-expose-headers",
+        b"Content-Location, ETag, Location, Pickly-Command, Preference-Applied, RateLimit, Retry-After, "
+        b"X-Request-Id",
+    ),
+)
+SECONDS: Final = Histogram(
+    "pickly_http_seconds",
+    "Time from the request's head to the end of the answer.",
+    ["method", "route", "status"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+
+log = structlog.get_logger(__name__)
+
+
+class Edge:
+    """The outermost ASGI application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; nothing that goes wrong inside gets out but as a problem."""
+        if scope["type"] != "http":
+            return
+        exchange = _Exchange(scope, send)
+        structlog.contextvars.bind_contextvars(request=exchange.id)
+        try:
+            if _head_bytes(scope) > MAX_HEAD:
+                raise ProblemError("headers-too-large", TOO_LARGE, headers=[_CLOSE])
+            await self._app(scope, receive, exchange.send)
+        except ProblemError as problem:
+            await exchange.fail(problem)
+        except Exception:
+            log.exception("a request failed", route=exchange.route)
+            await exchange.fail(ProblemError("internal", f"The logs know it as {exchange.id}."))
+        finally:
+            exchange.report()
+            structlog.contextvars.clear_contextvars()
+
+
+_CLOSE: Final[Header] = (b"connection", b"close")
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.id = secrets.token_hex(16)
+        self._scope = scope
+        self._send = send
+        self._started = time.perf_counter()
+        self._status = 0
+        scope["request_id"] = self.id
+
+    @property
+    def route(self) -> str:
+        """The template of the route, not the path: few values, and no ids."""
+        template: str = self._scope.get("template", "(none)")
+        return template
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            own = message["headers"]
+            csp = () if any(name == API_ONLY[0] for name, _ in own) else (API_ONLY,)
+            headers = [*own, *SECURITY, *csp, *CORS, (b"x-request-id", self.id.encode())]
+            message = {**message, "headers": headers}
+        await self._send(message)
+
+    async def fail(self, problem: ProblemError) -> None:
+        """Answer with a problem, unless an answer is on its way already."""
+        if self._status == 0:
+            await problem.answer().send(self.send, head=self._scope["method"] == "HEAD")
+
+    def report(self) -> None:
+        """Metrics for all; a line in the log for what went wrong or took long, at DEBUG for all."""
+        seconds = time.perf_counter() - self._started
+        method = self._scope["method"] if self._scope["method"] in METHODS else "other"
+        SECONDS.labels(method, self.route, str(self._status)).observe(seconds)
+        say = log.info if self._status >= 400 or seconds > SLOW_SECONDS else log.debug
+        say("request", method=method, route=self.route, status=self._status, ms=round(seconds * 1000, 1))
+
+
+def _head_bytes(scope: Scope) -> int:
+    target = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+    return target + sum(len(name) + len(value) + 4 for name, value in scope["headers"])

@@ -1,0 +1,34 @@
+"""Who may do what: a route names one of these, and the authorisation matrix is made from them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """`anonymous`: without a token too. `foreign`: what somebody else's subject answers, as a status.
+
+    None where the route shows or makes things of the caller, or of everybody, so that nothing is foreign.
+    """
+
+    anonymous: bool = False
+    foreign: int | None = None
+
+
+PERMISSIONS: Final[Mapping[str, Permission]] = {
+    "public.read": Permission(anonymous=True),
+    "pick.read": Permission(anonymous=True, foreign=200),
+    "pick.publish": Permission(),
+    "pick.change": Permission(foreign=404),
+    "reaction.write": Permission(),
+    "command.read": Permission(foreign=200),
+}
+"""A foreign command answers 200 and pending, like an unknown one."""
+
+
+def permission(name: str) -> Permission:
+    """Raises TypeError for a name that is not declared here, when the route is made."""
+    if name not in PERMISSIONS:
+        raise TypeError(f"{name} is not a permission: declare it in gateway/permissions.py")
+    return PERMISSIONS[name]

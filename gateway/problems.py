@@ -1,0 +1,119 @@
+"""What can go wrong, as RFC 9457 problems: every slug with its status and title in this one table."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from gateway.answers import NO_STORE, PROBLEM_JSON, Answer, Header
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of problem. `retry_after` is in seconds; None says that repeating does not help."""
+
+    status: int
+    title: str
+    retry_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One field that breaks one rule; `field` is a path with dots, `rule` a name for programs."""
+
+    field: str
+    rule: str
+    detail: str
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "malformed": Kind(400, "The request cannot be read"),
+    "unauthorised": Kind(401, "A valid access token is needed"),
+    "forbidden": Kind(403, "This account may not do that"),
+    "not-found": Kind(404, "There is nothing here"),
+    "method-not-allowed": Kind(405, "This method is not possible here"),
+    "request-timeout": Kind(408, "The request took too long to arrive"),
+    "conflict": Kind(409, "The command was refused"),
+    "already-picked": Kind(409, "You have already picked this thing"),
+    "deleted": Kind(409, "The pick is deleted; restore it first"),
+    "not-deleted": Kind(409, "The pick is not deleted"),
+    "pick-closed": Kind(409, "The pick takes no reactions any more"),
+    "stale": Kind(412, "It has changed since you read it"),
+    "too-large": Kind(413, "The body is too large"),
+    "unsupported-media-type": Kind(415, "The body has a type that is not understood"),
+    "invalid": Kind(422, "The request breaks a rule"),
+    "idempotency-key-reused": Kind(422, "The Idempotency-Key was used with another body"),
+    "precondition-required": Kind(428, "The header If-Match is needed"),
+    "too-many-requests": Kind(429, "Too many requests"),
+    "headers-too-large": Kind(431, "The request's headers are too large"),
+    "internal": Kind(500, "Something went wrong here"),
+    "command-failed": Kind(500, "The command could not be carried out and was given up"),
+    "outcome-unknown": Kind(503, "It is not known whether the command was accepted", 1),
+    "not-sent": Kind(503, "The command was not accepted", 1),
+    "busy": Kind(503, "Too much is going on at the moment", 1),
+    "not-yet-visible": Kind(503, "The command is not visible here yet", 1),
+    "unavailable": Kind(503, "A server behind this one does not answer", 1),
+}
+
+SAME_AS: Final[Mapping[str, str]] = {"not-yours": "not-found"}
+"""Refusals that answer like others: whether a pick of somebody else exists is nobody's business."""
+
+
+WAYS_OUT: Final[Mapping[str, str]] = {"deleted": "/restore"}
+"""Where a conflict can be solved: added to the page of what it is about."""
+
+
+class ProblemError(Exception):
+    """Ends a request with this problem."""
+
+    def __init__(
+        self,
+        slug: str,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        resource: str | None = None,
+        headers: Sequence[Header] = (),
+    ) -> None:
+        super().__init__(slug)
+        self.slug = slug
+        self.detail = detail
+        self.errors = errors
+        self.resource = resource
+        self.headers = headers
+
+    def answer(self) -> Answer:
+        """The problem as `application/problem+json`."""
+        kind = KINDS[self.slug]
+        document: dict[str, object] = {
+            "type": f"/problems/{self.slug}",
+            "title": kind.title,
+            "status": kind.status,
+            "detail": self.detail,
+        }
+        if self.errors:
+            document["errors"] = self.errors
+        if self.resource is not None:
+            document["resource"] = self.resource
+        headers = [PROBLEM_JSON, NO_STORE, *self.headers]
+        if kind.retry_after is not None:
+            headers.append((b"retry-after", b"%d" % kind.retry_after))
+        return Answer(kind.status, orjson.dumps(document), headers)
+
+
+def refused(reason: str, resource: str | None) -> ProblemError:
+    """The problem for a decider's refusal; a reason without a line of its own is a conflict."""
+    slug = reason.replace("_", "-")
+    slug = SAME_AS.get(slug, slug)
+    if slug not in KINDS:
+        return ProblemError("conflict", f"The command was refused: {reason}.", resource=resource)
+    if KINDS[slug].status != 409 or resource is None:
+        return ProblemError(slug, f"{KINDS[slug].title}.")
+    link = resource + WAYS_OUT.get(slug, "")
+    return ProblemError(slug, f"{KINDS[slug].title}; see {link}.", resource=link)
+
+
+def invalid(field: str, rule: str, detail: str) -> ProblemError:
+    """One field breaks one rule."""
+    return ProblemError("invalid", f"{field}: {detail}", errors=[FieldError(field, rule, detail)])

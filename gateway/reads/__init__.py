@@ -1,0 +1,1 @@
+"""What the read models show: skeleton (ids) -> hydrate (batch) -> rules (who may see it) -> present."""

@@ -1,0 +1,80 @@
+"""The gateway's connections to PostgreSQL: few, read only, and never waited for longer than a second."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import asyncpg
+import structlog
+
+from gateway.config import GatewaySettings
+from gateway.problems import ProblemError
+from infra.settings import Settings
+
+# Server away, starting, stopping, out of connections or too slow. InterfaceError is also a ValueError when an
+# argument is bad: that is a defect here, not an outage.
+OUTAGES: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InterfaceError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+)
+
+log = structlog.get_logger(__name__)
+
+
+class _Connection(asyncpg.Connection):
+    def get_reset_query(self) -> str:
+        """Nothing to reset: every statement is a SELECT of its own."""
+        return ""
+
+
+class Database:
+    """Runs single SELECTs as the role `gateway`. An outage becomes the problem `unavailable` (503)."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", seconds: float) -> None:
+        self._pool = pool
+        self._seconds = seconds
+
+    async def fetch(self, query: str, *arguments: object) -> "Sequence[asyncpg.Record]":
+        """The rows of one statement."""
+        try:
+            async with self._pool.acquire(timeout=self._seconds) as connection:
+                return await connection.fetch(query, *arguments)
+        except OUTAGES as error:
+            if isinstance(error, ValueError):
+                raise
+            log.warning("the database does not answer", error=repr(error))
+            raise ProblemError("unavailable", "The database does not answer; try again soon.") from None
+
+    async def fetchrow(self, query: str, *arguments: object) -> "asyncpg.Record | None":
+        """The first row of one statement, if there is one."""
+        rows = await self.fetch(query, *arguments)
+        return rows[0] if rows else None
+
+
+@asynccontextmanager
+async def open_database(settings: Settings, limits: GatewaySettings) -> AsyncIterator[Database]:
+    """A small pool that connects when it is first needed, so that the gateway starts without PostgreSQL."""
+    milliseconds = str(int(limits.database_seconds * 1000))
+    pool = asyncpg.create_pool(
+        settings.dsn("gateway"),
+        min_size=0,
+        max_size=limits.database_connections,
+        timeout=limits.database_seconds,
+        command_timeout=limits.database_seconds * 1.5,
+        connection_class=_Connection,
+        server_settings={
+            "application_name": settings.process,
+            "statement_timeout": milliseconds,
+            "default_transaction_read_only": "on",
+        },
+    )
+    await pool
+    try:
+        yield Database(pool, limits.database_seconds)
+    finally:
+        pool.terminate()

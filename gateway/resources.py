@@ -1,0 +1,46 @@
+"""From what a message is about (`ce_subject`) to the page that shows it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from gateway.reads import picks, things
+from gateway.reads.database import Database
+from gateway.reads.represent import Representation
+
+Show = Callable[[Database, UUID, UUID | None], Awaitable[Representation | None]]
+
+
+async def _thing(database: Database, thing_id: UUID, _viewer: UUID | None) -> Representation | None:
+    return await things.one(database, thing_id)
+
+
+PAGES: Final[Mapping[str, tuple[str, Show]]] = {
+    "picks": ("/v1/picks", picks.one),
+    "reactions": ("/v1/picks", picks.one),  # <pick>/<account>/<kind>: seen on the pick
+    "things": ("/v1/things", _thing),
+}
+"""By the plural noun that begins the subject: the page's path, and what reads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A page that shows one subject."""
+
+    path: str
+    id: UUID
+    _show: Show
+
+    async def read(self, database: Database, viewer: UUID | None) -> Representation | None:
+        """What it shows to `viewer` now."""
+        return await self._show(database, self.id, viewer)
+
+
+def resource_of(subject: str) -> Resource | None:
+    """The page of `picks/<id>` or `reactions/<pick>/<account>/<kind>`; None where there is none."""
+    noun, *key = subject.split("/")
+    if noun not in PAGES or not key:
+        return None
+    prefix, show = PAGES[noun]
+    return Resource(f"{prefix}/{key[0]}", UUID(key[0]), show)

@@ -1,0 +1,142 @@
+"""What OpenAPI says about a route beside its values: headers it reads, answers it gives, problems."""
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+from gateway.permissions import permission
+from gateway.problems import KINDS, WAYS_OUT
+from gateway.shapes import PICK, PICK_ID, STATUS
+
+Responses = dict[int | str, dict[str, Any]]
+IfMatch = Literal["needed", "taken", "ignored"]
+"""Whether a command needs If-Match (428 without), takes it, or does not look at it."""
+PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
+DONE: Final = {
+    "schema": {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("Pick", "CommandStatus")]},
+    "examples": {
+        "pick": {"value": PICK},
+        "command": {
+            "value": {name: STATUS[name] for name in STATUS if name != "reason"} | {"status": "done"}
+        },
+    },
+}
+LIMITS: Final = ("RateLimit-Policy", "RateLimit", "X-Request-Id")
+OF_STATUS: Final = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+
+
+def headers(*names: str) -> dict[str, dict[str, str]]:
+    """References to documented headers."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in (*names, *LIMITS)}
+
+
+def problems(*slugs: str) -> Responses:
+    """The answers for these problems, by status, each with an example."""
+    documented: Responses = {}
+    for slug in slugs:
+        kind = KINDS[slug]
+        answer = documented.setdefault(
+            kind.status,
+            {
+                "description": kind.title,
+                "headers": headers(*OF_STATUS.get(kind.status, ())),
+                "content": {
+                    "application/problem+json": {
+                        "schema": {"$ref": "#/components/schemas/Problem"},
+                        "examples": {},
+                    }
+                },
+            },
+        )
+        if kind.title not in answer["description"]:
+            answer["description"] += f"; {kind.title[0].lower()}{kind.title[1:]}"
+        answer["content"]["application/problem+json"]["examples"][slug] = {"value": _example(slug)}
+    return documented
+
+
+def _example(slug: str) -> dict[str, object]:
+    kind = KINDS[slug]
+    example: dict[str, object] = {
+        "type": f"/problems/{slug}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": f"{kind.title}.",
+    }
+    if slug == "invalid":
+        error = {
+            "field": "thing.title",
+            "rule": "max_length",
+            "detail": "String should have at most 300 characters",
+        }
+        example["errors"] = [error]
+    if slug in ("already-picked", "deleted"):
+        example["resource"] = f"/v1/picks/{PICK_ID}{WAYS_OUT.get(slug, '')}"
+    return example
+
+
+def command_headers(if_match: IfMatch) -> dict[str, object]:
+    """The request headers of a command route."""
+    names = {"needed": ("IfMatchNeeded",), "taken": ("IfMatch",), "ignored": ()}[if_match]
+    return {"parameters": [_parameter(name) for name in ("IdempotencyKey", "Prefer", *names)]}
+
+
+def command_answers(*, creates: bool, if_match: IfMatch) -> Responses:
+    """The answers of a command route beside 202's body."""
+    steps = (
+        ()
+        if if_match == "ignored"
+        else ("stale", *(("precondition-required",) if if_match == "needed" else ()))
+    )
+    refusals = (
+        ("already-picked", "deleted") if creates else ("not-found", "deleted", "not-deleted", "pick-closed")
+    )
+    answers = problems(
+        *("malformed", "unauthorised", *refusals, "conflict", *steps, "request-timeout", "too-large"),
+        *(
+            "unsupported-media-type",
+            "invalid",
+            "idempotency-key-reused",
+            "too-many-requests",
+            "command-failed",
+        ),
+        *("outcome-unknown", "not-sent", "busy"),
+    )
+    answers[202] = {"headers": headers("Location", "Pickly-Command")}
+    shown = headers(
+        "Location" if creates else "Content-Location", "Pickly-Command", "Preference-Applied", "ETag"
+    )
+    pick = {"schema": {"$ref": "#/components/schemas/Pick"}}
+    if creates:
+        description = "With `Prefer: wait`: what was made, as it is now."
+        answers[201] = {"description": description, "headers": shown, "content": {"application/json": pick}}
+    answers[200] = {
+        "description": "With `Prefer: wait`: the resource as it is now, or the command if there is none.",
+        "headers": headers("Pickly-Command", "Preference-Applied") if creates else shown,
+        "content": {"application/json": DONE},
+    }
+    return answers
+
+
+def read_headers(reads: Sequence[str], may: str) -> dict[str, object]:
+    """The request headers of a read route; without a need for a token it is optional."""
+    names = ("IfNoneMatch", "PicklyAfter") if reads else ()
+    optional: dict[str, object] = {"security": [{}]} if permission(may).anonymous else {}
+    return {"parameters": [_parameter(name) for name in names], **optional}
+
+
+def read_answers(*, missing: bool, waits: bool) -> Responses:
+    """The answers of a read route beside 200's body."""
+    slugs = ["malformed", "unauthorised", "invalid", "too-many-requests", "unavailable"]
+    slugs += ["not-found"] if missing else []
+    slugs += ["not-yet-visible"] if waits else []
+    answers = problems(*slugs)
+    answers[200] = {"headers": headers("ETag", "Cache-Control") if waits else headers("Retry-After")}
+    if waits:
+        answers[304] = {
+            "description": "What you hold is current.",
+            "headers": headers("ETag", "Cache-Control"),
+        }
+    return answers
+
+
+def _parameter(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/parameters/{name}"}

@@ -1,0 +1,85 @@
+"""What a request may use: opened once per process, handed to the routes in the ASGI scope."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from gateway.admission import Tokens
+from gateway.config import GatewaySettings
+from gateway.idempotency import Remembered
+from gateway.limits import Limiter, Plan
+from gateway.readiness import Readiness
+from gateway.reads.database import Database, open_database
+from gateway.valkey import connect
+from gateway.waiting import Waiter
+from infra.settings import Settings
+from infra.tokens import self_test
+from infra.wake import Waker
+from producers.send import Sender
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything behind the routes."""
+
+    limits: GatewaySettings
+    tokens: Tokens
+    limiter: Limiter
+    account_plan: Plan
+    address_plan: Plan
+    remembered: Remembered
+    sender: Sender
+    database: Database
+    waiter: Waiter
+    readiness: Readiness
+    tasks: tuple[asyncio.Task[None], ...]
+
+    def why_not_alive(self) -> str | None:
+        """For /healthz: None, or which background task has ended and should not have."""
+        ended = [task.get_name() for task in self.tasks if task.done()]
+        return f"ended: {', '.join(ended)}" if ended else None
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, limits: GatewaySettings | None = None) -> AsyncIterator[Services]:
+    """Open all; none of the servers behind need to be up for that."""
+    limits = limits or GatewaySettings()
+    self_test(settings)
+    valkey, waker, sender = connect(settings), Waker(settings), Sender(settings)
+    async with open_database(settings, limits) as database:
+        waiter, readiness = Waiter(database, limits), Readiness(database, sender)
+        await sender.start()
+        tasks = (
+            asyncio.create_task(waker.listen(waiter.wake), name="waker"),
+            asyncio.create_task(waiter.run(), name="waiter"),
+            asyncio.create_task(readiness.run(), name="readiness"),
+        )
+        try:
+            yield Services(
+                limits=limits,
+                tokens=Tokens(settings),
+                limiter=Limiter(valkey),
+                account_plan=Plan("account", limits.account_rate, limits.account_burst),
+                address_plan=Plan("address", limits.address_rate, limits.address_burst),
+                remembered=Remembered(valkey),
+                sender=sender,
+                database=database,
+                waiter=waiter,
+                readiness=readiness,
+                tasks=tasks,
+            )
+        finally:
+            await sender.stop()
+            await _end(tasks)
+            await waker.close()
+            await valkey.aclose()
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel until it works: redis-py swallows a cancellation that meets it while it connects."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=0.1)
