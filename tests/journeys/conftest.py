@@ -1,0 +1,68 @@
+"""Servers of this folder's own, since its tests kill them, and people who use Pickly over HTTP."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from infra.local.servers import Servers, start_servers
+from infra.settings import Settings
+from infra.tokens import mint
+from tests.journeys.stack import PARTS, Stack
+
+
+@pytest.fixture(scope="package")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    started = start_servers(tmp_path_factory.mktemp("servers"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="package")
+def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Everything, running."""
+    made = Stack(dict(servers.env), tmp_path_factory.mktemp("logs"))
+    made.run("infra.ops.migrate")
+    made.run("infra.ops.topics", "apply")
+    made.start(*PARTS)
+    yield made
+    made.stop()
+
+
+class Person:
+    """Somebody with an account, and a client that signs its requests."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.handle = f"p{uuid4().hex[:12]}"
+        settings = Settings(secrets=Path(stack.env["PICKLY_SECRETS"]))
+        token = mint(self.handle, settings=settings)
+        self.http = httpx.AsyncClient(
+            base_url=stack.url, headers={"authorization": f"Bearer {token}"}, timeout=30
+        )
+
+    async def publishes(self, ref: str, **fields: object) -> httpx.Response:
+        """Publish a pick and wait until it is visible."""
+        body = {"thing": {"ref": ref, "kind": "film", "title": "A film"}, **fields}
+        return await self.http.post("/v1/picks", json=body, headers={"prefer": "wait=10"})
+
+
+@pytest.fixture
+async def person(stack: Stack) -> AsyncIterator[Callable[[], Person]]:
+    """Makes people."""
+    people: list[Person] = []
+
+    def make() -> Person:
+        people.append(Person(stack))
+        return people[-1]
+
+    yield make
+    for each in people:
+        await each.http.aclose()
+
+
+@pytest.fixture
+def ref() -> str:
+    """A thing that nobody has picked yet."""
+    return f"movielens:{uuid4().hex}"
