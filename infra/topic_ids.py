@@ -8,6 +8,8 @@ from io import BytesIO
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.client import ConnectionGroup
+from aiokafka.errors import NodeNotReadyError
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
     AbstractType,
@@ -104,10 +106,16 @@ class _Request(Request[_RequestStruct]):
 
 
 async def topic_ids(consumer: AIOKafkaConsumer, names: set[str]) -> dict[str, str]:
-    """The id of each topic that exists. Raises KafkaError when no broker answers.
+    """The id of each of the topics that exists. Raises KafkaError when no broker answers.
 
-    Uses the client inside the consumer: a connection of our own would cost more than the question.
+    Uses the client inside the consumer: a connection of our own would cost more than the question. On the
+    connection of the fetches the answer would wait for them.
     """
+    if not names:
+        return {}
     client = consumer._client
-    response = await client.send(client.get_random_node(), _Request(sorted(names)))
+    node = client.get_random_node()
+    if node is None:
+        raise NodeNotReadyError("no broker is known")
+    response = await client.send(node, _Request(sorted(names)), group=ConnectionGroup.COORDINATION)
     return {topic[1]: str(topic[2]) for topic in response.topics if topic[0] == 0}

@@ -5,7 +5,7 @@
 """
 
 from infra.runtime.decider import Decider
-from infra.runtime.group import Db
+from infra.runtime.handlers import Db
 from infra.runtime.projection import Projection
 from infra.runtime.results import Batch, Effect, Item, Refusal, Unchanged
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import asyncpg
 
-from infra.runtime.group import Db
+from infra.runtime.handlers import Db
 from infra.settings import Settings
 
 LIMITS: Final = {

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from infra.runtime import gone, inbox, ledger, letters
-from infra.runtime.group import DEFAULT_COST, Db, Function, Group, Handler, MessageType
+from infra.runtime.group import Group
+from infra.runtime.handlers import DEFAULT_COST, Db, Function, Handler, MessageType
 from infra.runtime.ledger import Entry
 from infra.runtime.records import Dead, Decoded, Incoming, Passed
 from infra.runtime.results import Item, Outcome

@@ -1,112 +1,135 @@
 """Entering a partition, standing still, and going on again.
 
 A partition is entered at its position in Postgres, after checks that the log still fits to it. Trouble pauses
-a partition, never the loop, for all topics of a group share the loop.
+a partition, never the loop, for all topics of a group share the loop. All of this runs in the loop, between
+two polls: a rebalance only asks for it, so no position is read while a transaction may still move it.
 """
 
-import random
+import asyncio
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from collections import Counter
+from collections.abc import Collection, Iterable
+from itertools import groupby
+from typing import Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
-from infra.runtime import letters, metrics, positions
+from infra.runtime import letters, positions
+from infra.runtime.broker_log import Log, look, misfit, reached
 from infra.runtime.fates import Fate, StaleOwnerError, fate_of
-from infra.runtime.group import Db
+from infra.runtime.fetch import Consumer
+from infra.runtime.handlers import Db
+from infra.runtime.pauses import Pauses
 from infra.runtime.poll import Poller, Verdict
-from infra.runtime.positions import Move, Position, staleness
+from infra.runtime.positions import Move, Position
 from infra.topic_ids import topic_ids
 
 log = structlog.get_logger(__name__)
 
-Consumer: TypeAlias = AIOKafkaConsumer
-
-FIRST_PAUSE: Final = 0.2
-LONGEST_PAUSE: Final = 30.0
-LOOK_AGAIN: Final = 5.0
-"""Seconds after which a partition that stands still is looked at again."""
-
-
-@dataclass(slots=True)
-class Pause:
-    """Until when (monotonic seconds) a partition waits, why, and how long it waited last."""
-
-    until: float
-    seconds: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    """What the broker says of a partition: first offset, end for read_committed, the topic's id."""
-
-    start: int
-    end: int
-    topic_id: str | None
+COMPARE_EVERY: Final = 5.0
+"""Seconds after which positions and topics are compared with what the servers have."""
+COMPARE_SECONDS: Final = 1.0
+SILENT_COMPARISONS: Final = 12
+"""So often the broker may answer us and not aiokafka's fetches, before the process is better started anew."""
 
 
 class Entrance:
-    """Which partitions of a group run, wait or stand still in this process."""
+    """The way into the partitions of a group in this process, and back into them after trouble."""
 
     def __init__(self, poller: Poller) -> None:
         self.poller = poller
-        self.now = poller.now
-        self.waiting: dict[TopicPartition, Pause] = {}
-        self.standing: dict[TopicPartition, str] = {}
+        self.pauses = Pauses(poller.group.name)
         self._group = poller.group
-        self._backoff: dict[TopicPartition, float] = {}
+        self._topic_ids: dict[str, str] = {}
+        self._missing: list[str] = []
+        self._idle = False
+        self._fetched: dict[TopicPartition, int | None] = {}
+        self._silence: Counter[TopicPartition] = Counter()
+        self._next_comparison = 0.0
 
     def reason_not_ready(self) -> str | None:
-        """For /readyz: what stands still, or None."""
-        return (
-            "; ".join(f"{p.topic}/{p.partition}: {why}" for p, why in sorted(self.standing.items())) or None
-        )
+        """For /readyz: what stands still, waits long or is not there, or None."""
+        missing = [f"topic {topic} does not exist" for topic in self._missing]
+        return "; ".join(missing + self.pauses.reasons()) or None
 
-    def leave(self, place: TopicPartition) -> None:
-        """The partition is no longer ours."""
-        self.poller.expected.pop(place, None)
-        for table in (self.waiting, self.standing, self._backoff):
-            table.pop(place, None)
-        self._count()
+    def why_dead(self) -> str | None:
+        """For /healthz: aiokafka can stay stuck after an outage of the broker, without a sign of its own."""
+        stuck = max(self._silence.values(), default=0) >= SILENT_COMPARISONS
+        return "the broker answers, but fetches do not come back" if stuck else None
 
-    def well(self, place: TopicPartition) -> None:
-        """It went through: the next pause is short again."""
-        self._backoff.pop(place, None)
+    def running(self, consumer: Consumer) -> dict[TopicPartition, int]:
+        """What may be read now, with the offset that comes next; those that are tried again come last."""
+        ours, expected = consumer.assignment(), self.poller.expected
+        places = [place for place in expected if place in ours and place not in self.pauses.waiting]
+        return {place: expected[place] for place in sorted(places, key=self.pauses.standing.__contains__)}
 
-    async def enter(self, consumer: Consumer, places: Iterable[TopicPartition]) -> bool:
-        """Seek to the positions in Postgres and go on; False when Postgres or the broker did not answer."""
-        ours = [place for place in places if place in consumer.assignment()]
-        if not ours:
-            return True
+    async def keep_up(self, consumer: Consumer) -> None:
+        """Before a fetch: let go of what is not ours any more, enter what has waited long enough."""
+        ours, pauses = consumer.assignment(), self.pauses
+        for place in (self.poller.expected.keys() | pauses.waiting.keys() | pauses.standing.keys()) - ours:
+            self.poller.expected.pop(place, None)
+            pauses.leave(place)
+        if time.monotonic() >= self._next_comparison:
+            self._next_comparison = time.monotonic() + COMPARE_EVERY
+            await self._compare_topics(consumer)
+            await self._compare_positions(consumer)
+        for _, places in groupby(pauses.due(), key=lambda place: place.topic):
+            await self._enter(consumer, list(places))
+
+    async def _compare_topics(self, consumer: Consumer) -> None:
+        """A topic that was made anew while we read may go on at our offset: only its id tells."""
         try:
-            logs = await self._logs(consumer, ours)
+            async with asyncio.timeout(COMPARE_SECONDS):
+                ids = await topic_ids(consumer, set(self._group.topics))
+        except (KafkaError, TimeoutError):
+            return
+        self._missing = sorted(self._group.topics.keys() - ids.keys())
+        anew = {topic for topic, id in ids.items() if self._topic_ids.get(topic, id) != id}
+        running = self.running(consumer)
+        self._listen(consumer, running)
+        self.pauses.hold(place for place in running if place.topic in anew)
+
+    def _listen(self, consumer: Consumer, running: Collection[TopicPartition]) -> None:
+        """Count since when no fetch came back. One that has not handed out all it has is not sent again."""
+        idle, self._idle = self._idle, False
+        fetched = {place: consumer.last_poll_timestamp(place) for place in running}
+        same = fetched.items() & self._fetched.items() if idle else ()
+        self._silence = Counter({place: self._silence[place] + 1 for place, _ in same})
+        self._fetched = fetched
+
+    async def _compare_positions(self, consumer: Consumer) -> None:
+        """Postgres may have been restored to an older state; where nothing arrives, no fence would tell."""
+        running = self.running(consumer)
+        try:
+            async with self.poller.connection.use() as db:
+                rows = await positions.load(db, self._group.name, running)
+        except Exception as error:
+            log.warning("positions_not_compared", group=self._group.name, error=repr(error)[:200])
+            return
+        known = {place: row.next_offset for place, row in rows.items()}
+        self.pauses.hold(place for place, offset in running.items() if known.get(place) != offset)
+
+    async def _enter(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        """Seek to the positions in Postgres and go on."""
+        try:
+            logs = await look(consumer, places)
+            self._topic_ids |= {place.topic: known.topic_id for place, known in logs.items()}
             async with self.poller.connection.use() as db:
                 rows = await self._rows(db, logs)
-                for place in ours:
+                for place in places:
                     await self._enter_one(consumer, db, place, rows[place], logs[place])
         except Exception as error:
-            if fate_of(error) is not Fate.OUTAGE:
+            if fate_of(error) is Fate.DEFECT and not isinstance(error, StaleOwnerError):
                 log.exception("enter_failed", group=self._group.name)
-            else:
-                log.warning("enter_failed", group=self._group.name, error=repr(error)[:200])
-            return False
-        return True
-
-    async def _logs(self, consumer: Consumer, places: list[TopicPartition]) -> dict[TopicPartition, Log]:
-        starts = await consumer.beginning_offsets(places)
-        ends = await consumer.end_offsets(places)
-        ids = await topic_ids(consumer, {place.topic for place in places})
-        return {place: Log(starts[place], ends[place], ids.get(place.topic)) for place in places}
+            self.postpone(consumer, places, "outage", f"it cannot be entered: {error!r}"[:200])
 
     async def _rows(self, db: Db, logs: dict[TopicPartition, Log]) -> dict[TopicPartition, Position]:
         rows = await positions.load(db, self._group.name, logs)
         missing = {place: known.start for place, known in logs.items() if place not in rows}
         if missing:
-            ids = {place.topic: logs[place].topic_id or "" for place in missing}
+            ids = {place.topic: logs[place].topic_id for place in missing}
             await positions.create(db, self._group.name, missing, ids)
             rows |= await positions.load(db, self._group.name, missing)
         return rows
@@ -114,54 +137,32 @@ class Entrance:
     async def _enter_one(
         self, consumer: Consumer, db: Db, place: TopicPartition, row: Position, known: Log
     ) -> None:
-        offset = row.next_offset
-        if offset < known.start and self._group.topics[place.topic].expires:
+        offset, topic = row.next_offset, self._group.topics[place.topic]
+        if offset < known.start and topic.expires:
             await positions.jump(db, self._group.name, place, offset, known.start)
             log.warning("jumped", group=self._group.name, place=str(place), skipped=known.start - offset)
             offset = known.start
-        reason = self._misfit(place, row, offset, known) or await self._still_open(db, place, row, offset)
-        try:
-            consumer.seek(place, min(max(offset, known.start), known.end))
-            if reason is not None:
-                consumer.pause(place)
-        except IllegalStateError:
-            self.leave(place)
-            return
-        await positions.stop(db, self._group.name, place, reason)
+        seen_until = row.applied_at or self.poller.now()
+        reason = misfit(topic, row, offset, known, self.poller.now() - seen_until)
+        if reason is None and (row.stopped or "").startswith("circuit"):
+            reason = await letters.circuit(db, self._group.name, place, offset - 1)
         if reason is not None:
-            self._stand(place, reason)
+            await positions.stop(db, self._group.name, place, reason)
+            self.pauses.stand(consumer, place, reason)
             return
+        consumer.seek(place, offset)
         self.poller.expected[place] = offset
-        caught_up = offset >= known.end
-        self.poller.seen_until[place] = self.now() if caught_up or not row.applied_at else row.applied_at
-        self.standing.pop(place, None)
-        self.waiting.pop(place, None)
-        self._count()
-        consumer.resume(place)
-
-    def _misfit(self, place: TopicPartition, row: Position, offset: int, known: Log) -> str | None:
-        if row.topic_id and known.topic_id and row.topic_id != known.topic_id:
-            return f"topic was deleted and made anew: its id was {row.topic_id}, is {known.topic_id}"
-        if offset > known.end:
-            return f"position {offset} lies behind the end of the log, {known.end}"
-        if offset < known.start:
-            return f"records {offset} to {known.start - 1} are gone before they were read"
-        if offset < known.end and row.applied_at is not None:
-            return staleness(self._group.topics[place.topic], self.now() - row.applied_at)
-        return None
-
-    async def _still_open(self, db: Db, place: TopicPartition, row: Position, offset: int) -> str | None:
-        if row.stopped is None or not row.stopped.startswith("circuit"):
-            return None
-        return await letters.circuit(db, self._group.name, place, offset - 1)
+        self.poller.seen_until[place] = self.poller.now() if offset >= known.end else seen_until
+        if row.stopped is not None:
+            self.pauses.alarm(place, row.stopped)
+        self.pauses.go(consumer, place)
 
     async def trouble(self, consumer: Consumer, place: TopicPartition, verdict: Verdict) -> None:
         """Pause a partition for what its poll came to."""
         if verdict.trouble != "stop":
             self.postpone(consumer, [place], verdict.trouble or "", verdict.reason)
             return
-        self._pause(consumer, place)
-        self._stand(place, verdict.reason)
+        self.pauses.stand(consumer, place, verdict.reason)
         try:
             async with self.poller.connection.use() as db:
                 await positions.stop(db, self._group.name, place, verdict.reason)
@@ -171,56 +172,48 @@ class Entrance:
     def postpone(
         self, consumer: Consumer, places: Iterable[TopicPartition], trouble: str, reason: str
     ) -> None:
-        """Pause with back-off (0.2 s doubling to 30 s, jittered), then enter again from Postgres."""
+        """Pause them, then enter them again from Postgres."""
         for place in list(places):
-            last = self._backoff.get(place, FIRST_PAUSE / 2)
-            seconds = FIRST_PAUSE if trouble in ("stale", "retry") else min(last * 2, LONGEST_PAUSE)
-            self._backoff[place] = seconds
-            jittered = seconds * random.uniform(0.8, 1.2)  # no secret, only spread
-            self.waiting[place] = Pause(time.monotonic() + jittered, seconds, reason)
-            self._pause(consumer, place)
-            log.warning("paused", group=self._group.name, place=str(place), why=trouble, reason=reason)
+            self.pauses.wait(consumer, place, trouble, reason)
 
-    def _pause(self, consumer: Consumer, place: TopicPartition) -> None:
+    async def well(self, places: Collection[TopicPartition]) -> None:
+        """They went through, or have nothing to read: pauses are short again, and alarms are over."""
+        for place in places:
+            self.pauses.well(place)
+        alarmed = [place for place in places if place in self.pauses.standing]
+        if not alarmed:
+            return
         try:
-            consumer.pause(place)
-        except IllegalStateError:
-            self.leave(place)
-
-    def _stand(self, place: TopicPartition, reason: str) -> None:
-        if self.standing.get(place) != reason:
-            log.error("partition_stopped", group=self._group.name, place=str(place), reason=reason)
-        self.standing[place] = reason
-        self.waiting[place] = Pause(time.monotonic() + LOOK_AGAIN, LOOK_AGAIN, reason)
-        self._count()
-
-    def _count(self) -> None:
-        metrics.STOPPED.labels(self._group.name).set(len(self.standing))
-
-    async def enter_due(self, consumer: Consumer) -> None:
-        """Enter again what has waited long enough."""
-        now = time.monotonic()
-        due = [place for place, pause in self.waiting.items() if pause.until <= now]
-        if due and not await self.enter(consumer, due):
-            self.postpone(consumer, due, "outage", "positions cannot be read")
+            async with self.poller.connection.use() as db:
+                for place in alarmed:
+                    await positions.stop(db, self._group.name, place, None)
+        except Exception as error:
+            log.warning("going_on_not_written", group=self._group.name, error=repr(error)[:200])
+            return
+        for place in alarmed:
+            self.pauses.lift(place)
 
     async def note_positions(self, consumer: Consumer) -> None:
         """After an empty fetch: move positions past commit markers and holes, once."""
-        moves = []
-        for place, expected in self.poller.expected.items():
-            if place in consumer.assignment() and place not in self.waiting:
-                self.poller.seen_until[place] = self.now()
-                reached = await consumer.position(place)
-                if reached > expected:
-                    moves.append(Move(place, expected, reached, None))
-        if not moves:
-            return
+        self._idle = True
+        moves, at_end = [], []
+        for place, expected in self.running(consumer).items():
+            offset, seen = await reached(consumer, place)
+            if seen is not None:
+                self.poller.seen_until[place] = max(seen, self.poller.seen_until[place])
+                at_end.append(place)
+            if offset > expected:
+                moves.append(Move(place, expected, offset, None))
+        if moves:
+            await self._move(consumer, moves)
+        await self.well([place for place in at_end if place in self.pauses.standing])
+
+    async def _move(self, consumer: Consumer, moves: list[Move]) -> None:
         try:
             async with self.poller.connection.use() as db, db.transaction():
                 await positions.fence(db, self._group.name, self.poller.owner, moves)
-        except (StaleOwnerError, KafkaError) as error:
-            self.postpone(consumer, [move.place for move in moves], "stale", str(error))
         except Exception as error:
-            self.postpone(consumer, [move.place for move in moves], "outage", repr(error)[:200])
+            trouble = "stale" if isinstance(error, StaleOwnerError) else "outage"
+            self.postpone(consumer, [move.place for move in moves], trouble, repr(error)[:200])
         else:
             self.poller.expected |= {move.place: move.next_offset for move in moves}

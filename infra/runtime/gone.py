@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from infra.runtime.group import Db
+from infra.runtime.handlers import Db
 from infra.runtime.records import Incoming
 from schemas.topics import GONE_KEPT, Topic
 

@@ -1,38 +1,12 @@
 """What a decider and a projection have in common: a name, topics, and a handler for every type on them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from collections.abc import Mapping, Sequence
 
-import asyncpg
-
-from schemas.message import Message, Tick
+from infra.runtime.handlers import Db, Function, Handler, MessageType
+from infra.runtime.records import Decoded
+from schemas.message import Message
 from schemas.topics import Topic
-
-if TYPE_CHECKING:
-    from infra.runtime.records import Decoded
-
-    Db: TypeAlias = asyncpg.Connection[asyncpg.Record]
-else:
-    Db = asyncpg.Connection
-
-MessageType: TypeAlias = type[Message] | type[Tick]
-Function: TypeAlias = Callable[..., Awaitable[Any]]
-
-DEFAULT_COST: Final = 0.002
-"""Seconds that one message is assumed to take when its handler declares nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Handler:
-    """A registered function: which types it takes, one at a time or many, its cost in seconds a message."""
-
-    function: Function
-    types: tuple[MessageType, ...]
-    many: bool
-    cost: float
-    prepare: Function | None = None
 
 
 class Group(ABC):
@@ -68,7 +42,7 @@ class Group(ABC):
             self.handlers[kind.__name__] = handler
 
     @abstractmethod
-    async def apply(self, db: Db, decoded: Sequence["Decoded"]) -> None:
+    async def apply(self, db: Db, decoded: Sequence[Decoded]) -> None:
         """Write everything that the records lead to, inside the caller's fenced transaction."""
 
     def strict(self, topic: str) -> bool:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from infra.runtime.group import Db
+from infra.runtime.handlers import Db
 
 KEPT: Final = timedelta(days=8)
 """Longer than any command topic keeps its records, and than a client retries a key."""

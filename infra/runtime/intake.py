@@ -8,28 +8,36 @@ the parser. Positions come from Postgres (`auto_offset_reset="none"`), Kafka's o
 import asyncio
 import time
 from collections.abc import Iterable
-from typing import Final, TypeAlias
+from typing import Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from infra.runtime.entry import Entrance
-from infra.runtime.poll import Poller
+from infra.runtime.fetch import FETCH_MS, Consumer, fetch
+from infra.runtime.group import Group
+from infra.runtime.poll import COST_LIMIT, Poller
 from infra.runtime.records import Record
 from infra.wake import Waker
 
 log = structlog.get_logger(__name__)
 
-Consumer: TypeAlias = AIOKafkaConsumer
-
 MAX_RECORDS: Final = 500
-FETCH_MS: Final = 200
 CYCLE: Final = 0.02
 """Seconds from one poll of several records to the next: fuller batches, 30 % less CPU at 200/s."""
+METADATA_MS: Final = 10_000
+"""How soon a topic that was made is noticed; aiokafka would take 5 minutes."""
 KAFKA_COMMIT_EVERY: Final = 1.0
+KAFKA_COMMIT_SECONDS: Final = 2.0
+LEAVE_SECONDS: Final = 5.0
+"""A broker that is away must not hold up a stop; it will notice by itself that we are gone."""
+
+
+class ReadingEndedError(RuntimeError):
+    """A task inside FastStream or aiokafka has ended, silently; nothing would be read any more."""
 
 
 class Intake(ConsumerRebalanceListener):
@@ -40,11 +48,18 @@ class Intake(ConsumerRebalanceListener):
         self.entrance = entrance
         self.waker = waker
         self.last_poll = time.monotonic()
+        self.assigned = False
         self._group = poller.group
+        self._most = most_records(poller.group)
         self._working = asyncio.Lock()
         self._committed: dict[TopicPartition, int] = {}
         self._broker = KafkaBroker(
-            kafka, client_id=self._group.name, allow_auto_create_topics=False, logger=None
+            kafka,
+            client_id=self._group.name,
+            consumer_only=True,
+            metadata_max_age_ms=METADATA_MS,
+            allow_auto_create_topics=False,
+            logger=None,
         )
         self._subscriber = self._broker.subscriber(
             *self._group.topics,
@@ -68,76 +83,97 @@ class Intake(ConsumerRebalanceListener):
             try:
                 await self._broker.start()
                 return
-            except KafkaError as away:
+            except (KafkaError, OSError) as away:
                 log.warning("waiting_for_broker", group=self._group.name, error=repr(away)[:200])
-                await self._broker.stop()
+                await self._leave()
                 await asyncio.sleep(1)
 
     async def stop(self) -> None:
         """Finish the transaction at hand, write Kafka's offsets, leave the group."""
         async with self._working:
             await self.commit_to_kafka()
-            await self._broker.stop()
+            await self._leave()
+
+    async def _leave(self) -> None:
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._broker.stop()
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.warning("left_without_goodbye", group=self._group.name, error=repr(error)[:200])
+
+    def failed(self) -> BaseException | None:
+        """Why nothing is read any more, or None. FastStream and aiokafka keep such an end to themselves."""
+        consumer = self._subscriber.consumer
+        if consumer is None or not self._subscriber.tasks:
+            return None
+        inside = [consumer._coordinator._coordination_task, consumer._fetcher.error_future]
+        ended = [task for task in inside if task.done()]
+        if all(task.done() for task in self._subscriber.tasks):
+            ended += self._subscriber.tasks[-1:]
+        if not ended:
+            return None
+        why = "cancelled" if ended[0].cancelled() else repr(ended[0].exception())
+        return ReadingEndedError(f"{self._group.name} reads no more: {why}")
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Forget them at once: a transaction at hand is stopped by the fence, not by us."""
-        for place in revoked:
-            self.entrance.leave(place)
+        """Nothing: a transaction at hand is stopped by the fence, not by us, and needs its positions."""
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Seek to the positions in Postgres before anything is fetched.
+        """Keep them from being read until the loop has entered them.
 
-        An exception here would be swallowed and leave partitions without a position, so it is tried until it
-        works. Meanwhile they are paused at a position that is not used: without one the fetcher would ask
-        Kafka for its own offsets.
+        They are paused at a position that is not used: without one the fetcher would ask Kafka for its own
+        offsets. Nothing here may wait or fail: no heartbeat is sent meanwhile, and an exception is swallowed.
         """
-        consumer = self._consumer()
-        places = set(assigned)
+        consumer, places = self._consumer(), list(assigned)
         for place in places:
             consumer.seek(place, 0)
             consumer.pause(place)
-        while not await self.entrance.enter(consumer, places):  # noqa: ASYNC110  # no event tells it
-            await asyncio.sleep(FETCH_MS / 1000)
+        self.entrance.pauses.hold(places)
+        self.assigned = True
 
     def _consumer(self) -> Consumer:
         assert self._subscriber.consumer is not None
         return self._subscriber.consumer
 
     async def _fetch(self, consumer: Consumer) -> tuple[ConsumerRecord, ...]:
+        """The records of one poll. Raises only what ends FastStream's loop in peace."""
         self.last_poll = time.monotonic()
-        await self.entrance.enter_due(consumer)
         try:
-            batches = await consumer.getmany(timeout_ms=FETCH_MS, max_records=MAX_RECORDS)
-        except KafkaError as error:
-            log.warning("fetch_failed", group=self._group.name, error=repr(error)[:200])
+            await self.entrance.keep_up(consumer)
+            fetched = await fetch(consumer, self.entrance.running(consumer), self._most)
+            for place, verdict in fetched.troubles.items():
+                await self.entrance.trouble(consumer, place, verdict)
+            if not fetched.records:
+                async with self._working:
+                    await self.entrance.note_positions(consumer)
+            return fetched.records
+        except ConsumerStoppedError:
+            raise
+        except Exception as error:
+            log.exception("fetch_failed", group=self._group.name)
             self.entrance.postpone(consumer, consumer.assignment(), "outage", repr(error)[:200])
             await asyncio.sleep(FETCH_MS / 1000)
             return ()
-        if not batches:
-            async with self._working:
-                await self.entrance.note_positions(consumer)
-        return tuple(record for records in batches.values() for record in records)
 
     async def _handle(self, raw: tuple[ConsumerRecord, ...]) -> None:
         """Apply a poll. Never raises: an exception would end FastStream's loop."""
         began = time.monotonic()
-        polled: dict[TopicPartition, list[Record]] = {}
-        for each in raw:
-            record = Record.of(each)
-            polled.setdefault(record.place, []).append(record)
         try:
+            polled: dict[TopicPartition, list[Record]] = {}
+            for each in raw:
+                record = Record.of(each)
+                polled.setdefault(record.place, []).append(record)
             async with self._working:
                 verdicts = await self.poller.run(polled)
+            await self.waker.wake(self._group.name)
+            for place, verdict in verdicts.items():
+                if verdict.trouble is not None:
+                    await self.entrance.trouble(self._consumer(), place, verdict)
+            await self.entrance.well([place for place, verdict in verdicts.items() if not verdict.trouble])
         except Exception as error:
             log.exception("poll_failed", group=self._group.name)
-            self.entrance.postpone(self._consumer(), polled, "outage", repr(error)[:200])
-            return
-        await self.waker.wake(self._group.name)
-        for place, verdict in verdicts.items():
-            if verdict.trouble is None:
-                self.entrance.well(place)
-            else:
-                await self.entrance.trouble(self._consumer(), place, verdict)
+            places = {TopicPartition(each.topic, each.partition) for each in raw}
+            self.entrance.postpone(self._consumer(), places, "outage", repr(error)[:200])
         if len(raw) > 1:
             await asyncio.sleep(max(0.0, began + CYCLE - time.monotonic()))
 
@@ -146,15 +182,15 @@ class Intake(ConsumerRebalanceListener):
         consumer = self._subscriber.consumer
         if consumer is None:
             return
-        ours = {p: o for p, o in self.poller.expected.items() if p in consumer.assignment()}
-        offsets = {p: o for p, o in ours.items() if self._committed.get(p) != o}
+        ours = self.entrance.running(consumer)
+        offsets = {place: offset for place, offset in ours.items() if self._committed.get(place) != offset}
         if not offsets:
             return
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(KAFKA_COMMIT_SECONDS):
                 await consumer.commit(offsets)
             self._committed |= offsets
-        except (KafkaError, TimeoutError) as error:
+        except Exception as error:
             log.debug("kafka_commit_failed", group=self._group.name, error=repr(error)[:200])
 
     async def keep_dashboards(self) -> None:
@@ -162,6 +198,12 @@ class Intake(ConsumerRebalanceListener):
         while True:
             await asyncio.sleep(KAFKA_COMMIT_EVERY)
             await self.commit_to_kafka()
+
+
+def most_records(group: Group) -> int:
+    """How many records one poll may hold: their declared cost stays within one transaction's."""
+    dearest = max((handler.cost for handler in group.handlers.values()), default=0.0)
+    return max(1, min(MAX_RECORDS, int(COST_LIMIT / dearest))) if dearest else MAX_RECORDS
 
 
 async def _never_called(batch: list[bytes]) -> None:

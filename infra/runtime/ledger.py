@@ -11,7 +11,8 @@ import orjson
 from infra.partitions import partition_of
 from infra.runtime import gone
 from infra.runtime.fates import TooLargeError
-from infra.runtime.group import Db, Group
+from infra.runtime.group import Group
+from infra.runtime.handlers import Db
 from infra.runtime.records import Incoming
 from infra.runtime.results import Effect, Outcome, Refusal, Unchanged
 from schemas.envelope import Meta

@@ -6,7 +6,7 @@ from typing import Final
 import orjson
 from aiokafka import TopicPartition
 
-from infra.runtime.group import Db
+from infra.runtime.handlers import Db
 from infra.runtime.records import Dead, Incoming
 
 WINDOW: Final = 1_000

@@ -17,11 +17,13 @@ from aiokafka import TopicPartition
 
 from infra.runtime import letters, metrics, positions
 from infra.runtime.connection import Connection
+from infra.runtime.decoding import UnknownTypeError, decode
 from infra.runtime.fates import Fate, StaleOwnerError, fate_of
-from infra.runtime.group import Db, Group
+from infra.runtime.group import Group
+from infra.runtime.handlers import Db
 from infra.runtime.positions import Move, staleness
 from infra.runtime.prepare import Preparation
-from infra.runtime.records import Dead, Decoded, Incoming, Record, UnknownTypeError, decode
+from infra.runtime.records import Dead, Decoded, Incoming, Record
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from aiokafka import TopicPartition
 
 from infra.runtime.fates import StaleOwnerError
-from infra.runtime.group import Db
+from infra.runtime.handlers import Db
 from schemas.topics import TOMBSTONES_KEPT, Topic
 
 

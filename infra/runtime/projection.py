@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 
 from infra.roles import READ_PREFIX
 from infra.runtime import gone, letters
-from infra.runtime.group import DEFAULT_COST, Db, Function, Group, Handler, MessageType
+from infra.runtime.group import Group
+from infra.runtime.handlers import DEFAULT_COST, Db, Function, Handler, MessageType
 from infra.runtime.records import Dead, Decoded, Incoming
 from infra.runtime.results import Item
 from schemas.message import Tombstone

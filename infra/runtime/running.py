@@ -31,7 +31,7 @@ HOUSEKEEPING_EVERY: Final = 600.0
 
 
 class RunningGroup:
-    """A group at work. `crashed` ends when one of its loops did: the process must then end too."""
+    """A group at work. When one of its loops has `failed`, the process must end too."""
 
     def __init__(self, group: Group, settings: Settings, waker: Waker) -> None:
         owner = f"{socket.gethostname()}/{os.getpid()}"
@@ -64,8 +64,7 @@ class RunningGroup:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._started:
-            await self.intake.stop()
+        await self.intake.stop()
         await self.connection.close()
         await self.side.close()
         await self.preparation.close()
@@ -74,10 +73,10 @@ class RunningGroup:
         if not self._started:
             return None
         silent = time.monotonic() - self.intake.last_poll
-        return f"no poll for {silent:.0f} s" if silent > STUCK_AFTER else None
+        return f"no poll for {silent:.0f} s" if silent > STUCK_AFTER else self.entrance.why_dead()
 
     def _why_not_ready(self) -> str | None:
-        if not self._started:
+        if not self.intake.assigned:
             return "it has not joined its group"
         return self.entrance.reason_not_ready()
 
@@ -112,4 +111,4 @@ class RunningGroup:
     def failed(self) -> BaseException | None:
         """The error of a loop that ended, if one did."""
         ended = [task for task in self._tasks if task.done() and not task.cancelled()]
-        return next((task.exception() for task in ended if task.exception()), None)
+        return next((task.exception() for task in ended if task.exception()), None) or self.intake.failed()

@@ -7,7 +7,7 @@ statement; across waves the order of each key is the order of its records.
 from collections import Counter
 from collections.abc import Iterable
 
-from infra.runtime.group import Handler
+from infra.runtime.handlers import Handler
 from infra.runtime.records import Incoming
 
 

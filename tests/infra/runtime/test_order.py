@@ -8,8 +8,9 @@ import pytest
 from aiokafka import TopicPartition
 
 from infra.runtime import Db, Decider
+from infra.runtime.decoding import decode
 from infra.runtime.poll import APPLIED, COST_LIMIT, portions, split
-from infra.runtime.records import Incoming, decode
+from infra.runtime.records import Incoming
 from infra.runtime.waves import waves
 from schemas.envelope import Meta
 from tests.infra.runtime.conftest import Bench

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.runtime.records import Dead, Incoming, Passed, Record, UnknownTypeError, decode
+from infra.runtime.decoding import UnknownTypeError, decode
+from infra.runtime.records import Dead, Incoming, Passed, Record
 from schemas.message import Tick
 from schemas.topics import MAX_BODY
 from tests.infra.runtime.widgets import OWNER, Tape, contract, decider, projection
@@ -45,7 +46,9 @@ def test_a_state_takes_its_version_from_the_header_and_a_tombstone_its_fields_fr
     ("raw", "reason"),
     [
         (record(b"a", BODY, ID, PUT, ("x", b"\xff")), "undecodable_headers"),
+        (record(b"a", BODY, ID, PUT, ("x", b"\x00")), "undecodable_headers"),
         (record(b"\xff", BODY, ID, PUT), "undecodable_key"),
+        (record(b"\x00", BODY, ID, PUT), "undecodable_key"),
         (record(b"a", BODY, ID), "no_type"),
         (record(b"a", BODY, ID, ("ce_type", b"")), "no_type"),
         (record(b"a", BODY, PUT), "bad_envelope"),
