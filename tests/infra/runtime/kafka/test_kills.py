@@ -32,6 +32,14 @@ async def die_and_go_on(stage: Stage, start: Start, point: str) -> None:
     await load.check()
 
 
+AROUND_THE_COMMIT = ("fenced", "written", "uncommitted", "committed", "told")
+
+
+async def test_a_member_may_die_at_any_step_around_its_commit(stage: Stage, start: Start) -> None:
+    await asyncio.gather(*(die_and_go_on(stage, start, point) for point in AROUND_THE_COMMIT))
+
+
+@pytest.mark.long
 async def test_a_member_may_die_at_any_step(stage: Stage, start: Start) -> None:
     await asyncio.gather(*(die_and_go_on(stage, start, point) for point in POINTS))
 

@@ -98,7 +98,7 @@ async def storm(stage: Stage, seconds: float) -> None:
 
 
 async def test_a_storm_of_rebalances_stops_nothing_and_doubles_nothing(stage: Stage) -> None:
-    await storm(stage, 10)
+    await storm(stage, 8)
 
 
 @pytest.mark.long

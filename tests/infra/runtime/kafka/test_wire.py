@@ -1,11 +1,13 @@
 """Hostile and unknown records on the wire: one dead letter each with its reason; neighbours go on."""
 
 import gzip
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 
+from infra.runtime import letters
 from infra.runtime.running import RunningGroup
 from schemas.topics import MAX_BODY
 from tests.infra.runtime.kafka.stage import Header, Stage, deciding, has, showing, until
@@ -15,6 +17,7 @@ from tests.infra.runtime.widgets import OWNER, Contract, Tape, contract
 pytestmark = pytest.mark.usefixtures("impatient")
 
 PUT: Header = ("ce_type", b"Put")
+ACTOR: Header = ("ce_actor", str(OWNER).encode())
 
 
 def ident() -> Header:
@@ -60,6 +63,34 @@ async def test_each_hostile_record_is_one_dead_letter_and_its_neighbours_are_han
     assert [row["record_offset"] for row in rows[::2]] == list(range(1, len(records), 2))
     assert await stage.numbers("good0") == list(range(0, len(records) + 1, 2))
     assert await stage.numbers("good1") == list(range(1, len(records), 2))
+
+
+async def test_a_dead_letter_that_cannot_be_kept_stops_its_partition_alone_until_it_can(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    c = contract("unkept", partitions=2)
+    await stage.make(c.commands)
+    await stage.wire(c.commands.name, 0, b"h0", b"no command")
+    await stage.send(c.Put(key_="a", owner=OWNER, n=1), partition=0)
+
+    async def fail(*arguments: Any) -> None:
+        raise LookupError("a defect in keeping it")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(letters, "insert", fail)
+        async with stage.running(deciding(c)) as run:
+
+            async def stopped() -> bool:
+                return "cannot be set aside" in await stage.stopped(c.commands.name)
+
+            await until(stopped, "its partition stops")
+            await stage.send(c.Put(key_="b", owner=OWNER, n=1), partition=1)
+            await until(has(stage, "decision", 1), "the other one goes on")
+            assert "cannot be set aside" in (run.entrance.reason_not_ready() or "")
+            patch.undo()
+            await until(has(stage, "decision", 2), "it goes on by itself")
+
+    assert await stage.count("dead_letter") == 1
 
 
 async def test_of_two_headers_of_a_name_the_last_counts(stage: Stage) -> None:
