@@ -81,6 +81,7 @@ def run_to_the_end(command: Sequence[str], environment: dict[str, str]) -> int:
 
     Ctrl-C reaches pytest too, and SIGTERM is handed on as one: it gets the time to stop its servers.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born deaf to it
     process = subprocess.Popen(command, cwd=ROOT, env=environment)
     before = signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
     try:

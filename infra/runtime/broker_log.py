@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from aiokafka import TopicPartition
@@ -14,9 +14,8 @@ from aiokafka.protocol.offset import OffsetRequest
 
 from infra.runtime.fates import OutageError
 from infra.runtime.fetch import Consumer
-from infra.runtime.positions import Position, staleness
+from infra.runtime.positions import Position
 from infra.topic_ids import topic_ids
-from schemas.topics import Topic
 
 LOOK_SECONDS: Final = 2.0
 START, END = OffsetResetStrategy.EARLIEST, OffsetResetStrategy.LATEST
@@ -69,16 +68,14 @@ async def _offsets(
     return result
 
 
-def misfit(topic: Topic, row: Position, offset: int, log: Log, age: timedelta) -> str | None:
-    """Why `offset` cannot be read on from in `log`, or None. `age`: how long ago everything had been seen."""
+def misfit(row: Position, offset: int, log: Log) -> str | None:
+    """Why `offset` cannot be read on from in `log`, or None."""
     if row.topic_id and row.topic_id != log.topic_id:
         return f"topic was deleted and made anew: its id was {row.topic_id}, is {log.topic_id}"
     if offset > log.end:
         return f"position {offset} lies behind the end of the log, {log.end}"
     if offset < log.start:
         return f"records {offset} to {log.start - 1} are gone before they were read"
-    if offset < log.end and row.applied_at is not None:
-        return staleness(topic, age)
     return None
 
 

@@ -142,8 +142,7 @@ class Entrance:
             await positions.jump(db, self._group.name, place, offset, known.start)
             log.warning("jumped", group=self._group.name, place=str(place), skipped=known.start - offset)
             offset = known.start
-        seen_until = row.applied_at or self.poller.now()
-        reason = misfit(topic, row, offset, known, self.poller.now() - seen_until)
+        reason = misfit(row, offset, known)
         if reason is None and (row.stopped or "").startswith("circuit"):
             reason = await letters.circuit(db, self._group.name, place, offset - 1)
         if reason is not None:
@@ -152,7 +151,8 @@ class Entrance:
             return
         consumer.seek(place, offset)
         self.poller.expected[place] = offset
-        self.poller.seen_until[place] = self.poller.now() if offset >= known.end else seen_until
+        at_end = offset >= known.end
+        self.poller.seen_until[place] = (None if at_end else row.applied_at) or self.poller.now()
         if row.stopped is not None:
             self.pauses.alarm(place, row.stopped)
         self.pauses.go(consumer, place)
@@ -199,6 +199,9 @@ class Entrance:
         moves, at_end = [], []
         for place, expected in self.running(consumer).items():
             offset, seen = await reached(consumer, place)
+            if offset > expected and (stale := self.poller.stale(place)) is not None:
+                await self.trouble(consumer, place, Verdict("stop", stale))
+                continue
             if seen is not None:
                 self.poller.seen_until[place] = max(seen, self.poller.seen_until[place])
                 at_end.append(place)

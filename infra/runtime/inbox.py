@@ -10,10 +10,14 @@ from infra.runtime.handlers import Db
 KEPT: Final = timedelta(days=8)
 """Longer than any command topic keeps its records, and than a client retries a key."""
 
+PORTION: Final = 10_000
 PRUNE: Final = """
-    DELETE FROM inbox i
-     WHERE i.group_name = $1 AND i.touched_at < clock_timestamp() - $2::interval
-       AND NOT EXISTS (SELECT 1 FROM dead_letter d WHERE d.message_id = i.message_id AND d.closed_at IS NULL)
+    DELETE FROM inbox WHERE (group_name, message_id) IN (
+        SELECT i.group_name, i.message_id FROM inbox i
+         WHERE i.group_name = $1 AND i.touched_at < clock_timestamp() - $2::interval
+           AND NOT EXISTS (SELECT 1 FROM dead_letter d
+                            WHERE d.message_id = i.message_id AND d.closed_at IS NULL)
+         LIMIT $3)
 """
 
 
@@ -30,5 +34,6 @@ async def admit(db: Db, group: str, ids: Collection[UUID]) -> set[UUID]:
 
 
 async def prune(db: Db, group: str) -> None:
-    """Forget old ids, but never one whose dead letter is open."""
-    await db.execute(PRUNE, group, KEPT)
+    """Forget old ids, a portion at a time, but never one whose dead letter is open."""
+    while await db.execute(PRUNE, group, KEPT, PORTION) == f"DELETE {PORTION}":
+        continue

@@ -20,6 +20,7 @@ from schemas.message import Command, Message, State, Tombstone
 from schemas.topics import MAX_BODY
 
 DECISIONS_KEPT: Final = timedelta(days=8)
+PORTION: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,13 @@ def _outbox_row(each: Caused) -> tuple[UUID, UUID, str, int, str, bytes | None, 
     )
 
 
+PRUNE: Final = """
+    DELETE FROM decision WHERE command_id IN (
+        SELECT command_id FROM decision WHERE at < clock_timestamp() - $1::interval LIMIT $2)
+"""
+
+
 async def prune(db: Db) -> None:
-    """Forget old decisions; a client may ask for one as long as its idempotency key is kept."""
-    await db.execute("DELETE FROM decision WHERE at < clock_timestamp() - $1::interval", DECISIONS_KEPT)
+    """Forget old decisions, a portion at a time; they live as long as idempotency keys are kept."""
+    while await db.execute(PRUNE, DECISIONS_KEPT, PORTION) == f"DELETE {PORTION}":
+        continue

@@ -23,7 +23,7 @@ from infra.runtime.group import Group
 from infra.runtime.handlers import Db
 from infra.runtime.positions import Move, staleness
 from infra.runtime.prepare import Preparation
-from infra.runtime.records import Dead, Decoded, Incoming, Record
+from infra.runtime.records import Dead, Decoded, Incoming, Passed, Record
 
 log = structlog.get_logger(__name__)
 
@@ -90,11 +90,11 @@ class Poller:
         expected = self.expected.get(place)
         if expected is None:
             return [], Verdict("stale", "not assigned")
-        stale = staleness(self.group.topics[place.topic], self.now() - self.seen_until[place])
-        if stale is not None:
-            return [], Verdict("stop", stale)
         fresh = [record for record in records if record.offset >= expected]
-        if fresh and fresh[0].offset != expected and self.group.strict(place.topic):
+        follows = bool(fresh) and fresh[0].offset == expected
+        if (stale := self.stale(place, fresh[0].at if follows else None)) is not None:
+            return [], Verdict("stop", stale)
+        if fresh and not follows and self.group.strict(place.topic):
             return [], Verdict("stop", f"gap: offset {fresh[0].offset} follows {expected - 1}")
         decoded: list[Decoded] = []
         for record in fresh:
@@ -103,6 +103,16 @@ class Poller:
             except UnknownTypeError as unknown:
                 return decoded, Verdict("stop", str(unknown))
         return decoded, APPLIED
+
+    def stale(self, place: TopicPartition, next_at: datetime | None = None) -> str | None:
+        """Why tombstones may have been missed on `place`, or None.
+
+        `next_at` is the append time of an unread record right at our position: nothing before it was
+        compacted away, and what comes behind it is not older.
+        """
+        seen = self.seen_until[place]
+        age = self.now() - (seen if next_at is None else max(seen, next_at))
+        return staleness(self.group.topics[place.topic], age)
 
     def _portions(self, unit: dict[TopicPartition, Sequence[Decoded]]) -> list[Unit]:
         """A record that failed before goes alone, first; the rest in portions of bounded cost."""
@@ -196,9 +206,12 @@ class Poller:
         return {move.place: Verdict("stop", reason)}
 
     def _count(self, unit: Unit) -> None:
-        for each in chain.from_iterable(unit.values()):
-            fate = "dead" if isinstance(each, Dead) else "applied" if isinstance(each, Incoming) else "passed"
-            metrics.RECORDS.labels(self.group.name, each.record.topic, fate).inc()
+        fates = {Dead: "dead", Incoming: "applied", Passed: "passed"}
+        records = chain.from_iterable(unit.values())
+        for (topic, fate), count in Counter(
+            (each.record.topic, fates[type(each)]) for each in records
+        ).items():
+            metrics.RECORDS.labels(self.group.name, topic, fate).inc(count)
 
 
 COST_LIMIT: Final = 5.0

@@ -32,7 +32,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 @pytest.fixture
 async def world(servers: Servers) -> AsyncIterator[World]:
     """A database of its own on them."""
-    env = {name.removeprefix("PICKLY_").lower(): value for name, value in servers.env.items()}
+    ours = {name: value for name, value in servers.env.items() if name.startswith("PICKLY_")}
+    env = {name.removeprefix("PICKLY_").lower(): value for name, value in ours.items()}
     settings = Settings.model_validate(env)
     await ops_topics.apply(settings)
     async with new_world(settings) as world:

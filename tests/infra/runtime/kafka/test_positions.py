@@ -115,12 +115,35 @@ async def test_a_reader_that_was_away_too_long_stops_when_it_comes_back(stage: S
     c = contract("stale", partitions=1)
     await stage.make(c.events)
     await seen(stage, c)
+    await transaction(stage, widget(c, "b", 1), abort=True)  # a hole, as compaction leaves one
     await stage.send(widget(c, "a", 2), partition=0)
 
     async with stage.running(showing(c)) as run:
         await stale(stage, run, c)
 
     assert await stage.position(c.events.name, schema="read_widgets") == 1
+
+
+async def test_a_reader_that_was_away_too_long_passes_no_hole_in_silence(stage: Stage) -> None:
+    c = contract("hole", partitions=1)
+    await stage.make(c.events)
+    await seen(stage, c)
+    await transaction(stage, widget(c, "b", 1), abort=True)
+
+    async with stage.running(showing(c)) as run:
+        await stale(stage, run, c)
+
+    assert await stage.position(c.events.name, schema="read_widgets") == 1
+
+
+async def test_a_reader_that_was_away_long_goes_on_where_the_log_goes_on_without_a_hole(stage: Stage) -> None:
+    c = contract("laptop", partitions=1)
+    await stage.make(c.events)
+    await seen(stage, c)
+    await stage.send(widget(c, "a", 2), partition=0)
+
+    async with stage.running(showing(c)):
+        await until(at(stage, c.events.name, 2), "it goes on")
 
 
 async def test_a_reader_that_was_away_long_but_missed_nothing_goes_on(stage: Stage) -> None:
