@@ -145,6 +145,7 @@ class Entrance:
         seen_until = row.applied_at or self.poller.now()
         reason = misfit(topic, row, offset, known, self.poller.now() - seen_until)
         if reason is None and (row.stopped or "").startswith("circuit"):
+            self.poller.expected[place] = offset  # nothing is read on, but letters may be replayed
             reason = await letters.circuit(db, self._group.name, place, offset - 1)
         if reason is not None:
             await positions.stop(db, self._group.name, place, reason)
