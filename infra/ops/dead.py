@@ -156,7 +156,7 @@ def drop_command(
 
 def _tell(outcome: Outcome, action: str, *, dry_run: bool) -> None:
     if dry_run:
-        typer.echo(f"would {action} {outcome.letters} letters; nothing was changed")
+        typer.echo(f"would {action} this many letters: {outcome.letters}; nothing was changed")
         return
     typer.echo(outcome.summary())
     if not outcome.whole:

@@ -49,7 +49,7 @@ async def test_a_letter_is_found_shown_masked_and_replayed(team: Curation) -> No
     assert SECRET not in shown
 
     code, told = await dead(team.settings, "replay", "--all", "--dry-run")
-    assert (code, told) == (0, "would replay 1 letters; nothing was changed\n")
+    assert (code, told) == (0, "would replay this many letters: 1; nothing was changed\n")
     async with team.replaying():
         code, told = await dead(team.settings, "replay", row["example"])
     assert (code, told) == (0, "1 replayed\n")
