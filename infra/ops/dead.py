@@ -140,7 +140,11 @@ def replay_command(
         place = Place.parse(address) if address is not None else None
         return await replay(db, Filter(group, type, reason, place), dry_run=dry_run, rate=rate)
 
-    _tell(_run(work), "replay", dry_run=dry_run)
+    outcome = _run(work)
+    if dry_run:
+        typer.echo(f"would replay this many letters: {outcome.letters}; nothing was changed")
+    else:
+        _tell(outcome)
 
 
 @app.command("drop")
@@ -151,13 +155,10 @@ def drop_command(
     """Give one letter up for good: its payload goes, and its sender is told that the command failed."""
     if not reason.strip():
         raise typer.BadParameter("say why", param_hint="--reason")
-    _tell(_run(lambda db: drop(db, Place.parse(address), reason.strip())), "drop", dry_run=False)
+    _tell(_run(lambda db: drop(db, Place.parse(address), reason.strip())))
 
 
-def _tell(outcome: Outcome, action: str, *, dry_run: bool) -> None:
-    if dry_run:
-        typer.echo(f"would {action} this many letters: {outcome.letters}; nothing was changed")
-        return
+def _tell(outcome: Outcome) -> None:
     typer.echo(outcome.summary())
     if not outcome.whole:
         raise typer.Exit(1)

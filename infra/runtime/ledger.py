@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 from uuid import UUID
 
@@ -151,14 +151,20 @@ DECIDE = """
 """
 DECIDE_AGAIN = f"""{DECIDE} DO UPDATE
        SET status = excluded.status, reason = excluded.reason, resource = excluded.resource,
-           events = excluded.events, after = excluded.after
+           events = excluded.events, after = excluded.after, at = excluded.at
      WHERE decision.status = 'parked'
 """
 
 
 async def decide(db: Db, rows: Sequence[DecisionRow], *, again: bool = False) -> None:
-    """Write decisions down; the first one of a command stands, unless it is `parked` and decided `again`."""
+    """Write decisions down; the first one of a command stands, unless it is `parked` and decided `again`.
+
+    What is decided again is decided now: its command may be old, and its sender must find the answer for as
+    long as any other.
+    """
     query = DECIDE_AGAIN if again else f"{DECIDE} DO NOTHING"
+    if again:
+        rows = [(*row[:-1], datetime.now(UTC)) for row in rows]
     await db.execute(query, *map(list, zip(*rows, strict=True)))
 
 

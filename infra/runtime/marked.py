@@ -130,7 +130,7 @@ def _place(group: str, letter: Letter) -> tuple[str, str, int, int]:
 async def fail(db: Db, command_id: UUID) -> None:
     """The decision of a dropped command: the only `failed` there is. The reason given stays in the letter."""
     await db.execute(
-        "UPDATE decision SET status = 'failed', reason = 'dropped'"
+        "UPDATE decision SET status = 'failed', reason = 'dropped', at = clock_timestamp()"
         " WHERE command_id = $1 AND status = 'parked'",
         command_id,
     )

@@ -1,12 +1,13 @@
 """Marked dead letters are replayed in order, past the inbox, and their decisions overwritten."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from infra.runtime import Batch, Db
+from infra.runtime import Batch, Db, ledger
 from infra.runtime.poll import ATTEMPTS
 from infra.runtime.replay import Replay
 from tests.infra.runtime.parked import MakeBench, mark, numbers, owning, parked, statuses, told
@@ -68,10 +69,26 @@ async def test_a_letter_keeps_the_time_and_the_id_of_its_record(
 
     await Replay(mended.poller).run_due()
 
-    row = await db.fetchrow("SELECT command_id, at FROM decision")
-    assert row is not None
-    assert (row["command_id"], row["at"]) == (UUID(int=0, version=4), tape.at)
-    assert await db.fetchval("SELECT cause FROM outbox") == UUID(int=0, version=4)
+    assert await db.fetchval("SELECT command_id FROM decision") == UUID(int=0, version=4)
+    event = await db.fetchrow("SELECT cause, headers->>'ce_time' AS time FROM outbox")
+    assert event is not None
+    assert (event["cause"], datetime.fromisoformat(event["time"])) == (UUID(int=0, version=4), tape.at)
+
+
+async def test_what_is_replayed_is_decided_now_so_that_its_sender_finds_the_answer(
+    bench: MakeBench, db: Db, c: Contract
+) -> None:
+    await parked(bench, c, "bug", "after")
+    mended = await owning(bench, decider(c), c.commands.name)
+    await db.execute("UPDATE dead_letter SET appended_at = now() - interval '30 days'")
+    await db.execute("UPDATE decision SET at = now() - interval '30 days'")
+    await mark(db, 0)
+    await mark(db, 1, state="drop")
+
+    await Replay(mended.poller).run_due()
+    await ledger.prune(db)
+
+    assert await statuses(db) == ["decided", "failed"]
 
 
 async def test_a_repeat_of_a_replayed_command_has_no_second_effect(
