@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import asyncpg
 import typer
 
+from infra.ops.migrations_audit import ensure_audit
 from infra.ops.migrations_files import MigrationError, migrations_of
 from infra.ops.migrations_roles import OWNER, close_database, ensure_role, grant_group
 from infra.ops.migrations_runner import apply, make_schema, patiently, pending, unknown
@@ -65,6 +66,7 @@ async def _migrate_schemas(connection: "Connection", *, dry_run: bool) -> list[s
         raise
     if not dry_run:
         await patiently("views of mesh", partial(rebuild_views, connection))
+        await patiently("mesh.audit", partial(ensure_audit, connection))
     return done
 
 

@@ -88,7 +88,7 @@ async def grant_group(connection: "Connection", schema: str, role: str) -> None:
         REVOKE ALL ON {schema}.{HISTORY} FROM {role};
         GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role};
         GRANT SELECT ON {schema}.position, {schema}.dead_letter TO ops;
-        GRANT UPDATE (state, note, closed_at) ON {schema}.dead_letter TO ops;
+        GRANT UPDATE (state, note) ON {schema}.dead_letter TO ops;
         {shared}
         """
     )

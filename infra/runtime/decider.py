@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from infra.runtime import gone, inbox, ledger, letters
+from infra.runtime import gone, inbox, ledger, letters, marked
 from infra.runtime.group import Group
 from infra.runtime.handlers import DEFAULT_COST, Db, Function, Handler, MessageType
 from infra.runtime.ledger import Entry
@@ -59,15 +59,38 @@ class Decider(Group):
         new = await inbox.admit(db, self.name, ids) if ids else set()
         fresh = [each for each in decoded if isinstance(each, Dead | Incoming) and _first(each, new)]
         living, dead, parked = await self._sort_out(db, fresh)
+        await ledger.write(db, self, await self._handle(db, living))
+        if dead or parked:
+            await self._set_aside(db, dead, parked)
+
+    async def replay(self, db: Db, incoming: Incoming, *, known: bool) -> None:
+        """Handle it past the inbox; what is decided takes the place of `parked`.
+
+        A letter whose id could not be read when it died is a message like any other: not if it is a repeat.
+        """
+        if known:
+            await inbox.touch(db, self.name, incoming.meta.id)
+        elif not await inbox.admit(db, self.name, [incoming.meta.id]):
+            return
+        await ledger.write(db, self, await self._handle(db, [incoming]), again=True)
+
+    async def drop(self, db: Db, command_id: UUID) -> None:
+        """Its sender learns that it has failed."""
+        await marked.fail(db, command_id)
+
+    @property
+    def parks(self) -> bool:
+        """Commands of a key are handled in order or not at all."""
+        return True
+
+    async def _handle(self, db: Db, living: list[Incoming]) -> list[Entry]:
         entries: list[Entry] = []
         for wave in waves(await _still_there(db, living)):
             for handler, run in wave:
                 made = await self._run(db, handler, run)
                 await ledger.bury(db, made)
                 entries += made
-        await ledger.write(db, self, entries)
-        if dead or parked:
-            await self._set_aside(db, dead, parked)
+        return entries
 
     async def _sort_out(
         self, db: Db, fresh: Sequence[Dead | Incoming]

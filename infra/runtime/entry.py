@@ -144,6 +144,7 @@ class Entrance:
             offset = known.start
         reason = misfit(row, offset, known)
         if reason is None and (row.stopped or "").startswith("circuit"):
+            self.poller.expected[place] = offset  # nothing is read on, but letters may be replayed
             reason = await letters.circuit(db, self._group.name, place, offset - 1)
         if reason is not None:
             await positions.stop(db, self._group.name, place, reason)

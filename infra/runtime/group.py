@@ -2,9 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from infra.runtime.handlers import Db, Function, Handler, MessageType
-from infra.runtime.records import Decoded
+from infra.runtime.records import Decoded, Incoming
 from schemas.message import Message
 from schemas.topics import Topic
 
@@ -44,6 +45,22 @@ class Group(ABC):
     @abstractmethod
     async def apply(self, db: Db, decoded: Sequence[Decoded]) -> None:
         """Write everything that the records lead to, inside the caller's fenced transaction."""
+
+    @abstractmethod
+    async def replay(self, db: Db, incoming: Incoming, *, known: bool) -> None:
+        """Write what a dead letter's message leads to, in the caller's transaction, as if it came now.
+
+        `known`: its id is in the inbox, where the letter put it.
+        """
+
+    @abstractmethod
+    async def drop(self, db: Db, command_id: UUID) -> None:
+        """Write what it means to its sender that the dead letter of a message is given up."""
+
+    @property
+    @abstractmethod
+    def parks(self) -> bool:
+        """Whether a dead letter holds up the later messages of its key."""
 
     def strict(self, topic: str) -> bool:
         """Whether offsets on `topic` have no holes: only gateway and clock write it, without transactions."""

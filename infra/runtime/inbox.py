@@ -33,6 +33,16 @@ async def admit(db: Db, group: str, ids: Collection[UUID]) -> set[UUID]:
     return {row["message_id"] for row in rows}
 
 
+async def touch(db: Db, group: str, id: UUID) -> None:
+    """A letter of a known id is replayed: its time here begins anew, for a repeat may still come."""
+    await db.execute(
+        "INSERT INTO inbox (group_name, message_id, touched_at) VALUES ($1, $2, clock_timestamp())"
+        " ON CONFLICT (group_name, message_id) DO UPDATE SET touched_at = excluded.touched_at",
+        group,
+        id,
+    )
+
+
 async def prune(db: Db, group: str) -> None:
     """Forget old ids, a portion at a time, but never one whose dead letter is open."""
     while await db.execute(PRUNE, group, KEPT, PORTION) == f"DELETE {PORTION}":

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 from uuid import UUID
 
@@ -95,11 +95,11 @@ async def bury(db: Db, entries: Sequence[Entry]) -> None:
         await gone.remember(db, tombstones)
 
 
-async def write(db: Db, group: Group, entries: Sequence[Entry]) -> None:
-    """Decisions of commands, outbox rows, effects and what is now gone, set-based."""
+async def write(db: Db, group: Group, entries: Sequence[Entry], *, again: bool = False) -> None:
+    """Decisions of commands, outbox rows, effects and what is now gone, set-based. `again` as in `decide`."""
     commands = [entry for entry in entries if isinstance(entry.incoming.message, Command)]
     if commands:
-        await decide(db, [_decision(entry) for entry in commands])
+        await decide(db, [_decision(entry) for entry in commands], again=again)
     caused = [each for entry in entries for each in entry.caused]
     if caused:
         await post(db, group, caused)
@@ -148,13 +148,25 @@ DECIDE = """
     INSERT INTO decision (command_id, actor, type, status, reason, resource, body_hash, events, after, at)
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
                          $8::int[], $9::uuid[], $10::timestamptz[])
-    ON CONFLICT (command_id) DO NOTHING
+    ON CONFLICT (command_id)
+"""
+DECIDE_AGAIN = f"""{DECIDE} DO UPDATE
+       SET status = excluded.status, reason = excluded.reason, resource = excluded.resource,
+           events = excluded.events, after = excluded.after, at = excluded.at
+     WHERE decision.status = 'parked'
 """
 
 
-async def decide(db: Db, rows: Sequence[DecisionRow]) -> None:
-    """Write decisions down; the first one of a command stands."""
-    await db.execute(DECIDE, *map(list, zip(*rows, strict=True)))
+async def decide(db: Db, rows: Sequence[DecisionRow], *, again: bool = False) -> None:
+    """Write decisions down; the first one of a command stands, unless it is `parked` and decided `again`.
+
+    What is decided again is decided now: its command may be old, and its sender must find the answer for as
+    long as any other.
+    """
+    query = DECIDE_AGAIN if again else f"{DECIDE} DO NOTHING"
+    if again:
+        rows = [(*row[:-1], datetime.now(UTC)) for row in rows]
+    await db.execute(query, *map(list, zip(*rows, strict=True)))
 
 
 POST = """

@@ -50,17 +50,17 @@ def _row(group: str, letter: Dead, *, parked: bool) -> tuple[object, ...]:
         letter.key,
         meta.sequence if meta else None,
         letter.reason,
-        _storable(letter.error)[:2000],
+        storable(letter.error)[:2000],
         letter.attempts,
         record.at,
-        _storable(orjson.dumps(headers).decode()),
+        storable(orjson.dumps(headers).decode()),
         record.value,
         parked,
     )
 
 
-def _storable(text: str) -> str:
-    """PostgreSQL's text and jsonb refuse NUL."""
+def storable(text: str) -> str:
+    """The text as PostgreSQL's text and jsonb take it: they refuse NUL."""
     return text.replace("\x00", "\\x00").replace("\\u0000", "\\\\u0000")
 
 

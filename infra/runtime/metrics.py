@@ -23,3 +23,8 @@ TRANSACTION: Final = Histogram(
 )
 STOPPED: Final = Gauge("pickly_stopped_partitions", "Partitions that stand still.", ["group"])
 EFFECTS: Final = Counter("pickly_effects_total", "Effects run, by result.", ["group", "kind", "result"])
+LETTERS: Final = Counter(
+    "pickly_marked_letters_total",
+    "Dead letters that ops had marked, by what became of them: replayed, failed again, dropped.",
+    ["group", "result"],
+)

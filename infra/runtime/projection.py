@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from uuid import UUID
 
 from infra.roles import READ_PREFIX
 from infra.runtime import gone, letters
@@ -44,6 +45,18 @@ class Projection(Group):
             await handler.function([Item(each.message, each.meta) for each in run], db)
         if dead:
             await letters.insert(db, self.name, dead)
+
+    async def replay(self, db: Db, incoming: Incoming, *, known: bool) -> None:  # noqa: ARG002 - no inbox here
+        """Apply it if nothing newer of its key has been: the version guard decides."""
+        await self.apply(db, [incoming])
+
+    async def drop(self, db: Db, command_id: UUID) -> None:
+        """Nobody waits for an answer of a projection."""
+
+    @property
+    def parks(self) -> bool:
+        """A newer state of the key makes it whole."""
+        return False
 
 
 async def _newest(db: Db, group: str, incoming: Sequence[Incoming]) -> list[Incoming]:

@@ -19,6 +19,7 @@ from infra.runtime.group import Group
 from infra.runtime.intake import Intake
 from infra.runtime.poll import Poller
 from infra.runtime.prepare import Preparation
+from infra.runtime.replay import Replay
 from infra.settings import Settings
 from infra.wake import Waker
 
@@ -27,6 +28,7 @@ log = structlog.get_logger(__name__)
 STUCK_AFTER: Final = 60.0
 """Seconds without a poll after which the process is no longer alive."""
 EFFECTS_EVERY: Final = 0.5
+REPLAY_EVERY: Final = 1.0
 HOUSEKEEPING_EVERY: Final = 600.0
 
 
@@ -42,6 +44,8 @@ class RunningGroup:
         self.poller = Poller(group, self.connection, self.preparation, owner)
         self.entrance = Entrance(self.poller)
         self.intake = Intake(self.poller, self.entrance, waker, settings.kafka)
+        self.replay = Replay(self.poller)
+        self.waker = waker
         self.effects = Effects(group, self.side, dict(group.effects))
         self._tasks: list[asyncio.Task[None]] = []
         self._started = False
@@ -55,6 +59,7 @@ class RunningGroup:
         self._tasks = [
             asyncio.create_task(self.intake.keep_dashboards()),
             asyncio.create_task(self._housekeeping()),
+            asyncio.create_task(self._replay()),
         ]
         if isinstance(self.group, Decider) and self.effects.functions:
             self._tasks.append(asyncio.create_task(self._effects()))
@@ -89,6 +94,15 @@ class RunningGroup:
                 busy = 0
             if not busy:
                 await asyncio.sleep(EFFECTS_EVERY)
+
+    async def _replay(self) -> None:
+        while True:
+            await asyncio.sleep(REPLAY_EVERY)
+            try:
+                if await self.replay.run_due():
+                    await self.waker.wake(self.group.name)
+            except Exception as error:
+                log.warning("replay_put_off", group=self.group.name, error=repr(error)[:200])
 
     async def _housekeeping(self) -> None:
         while True:

@@ -35,6 +35,8 @@ def rights(role: str, schema: str, table: str) -> set[str]:
     """What `role` may do to a table, written down here a second time and by other means."""
     if role == schema:
         return set() if table == "migration" else OWN_ROWS
+    if table == "audit":
+        return {"SELECT", "INSERT"} if role == "ops" else set()
     if role == "gateway":
         shown = schema == "mesh" or (schema in PROJECTIONS and table not in ("dead_letter", "migration"))
         return {"SELECT"} if shown else set()
@@ -89,7 +91,7 @@ COLUMNS = [
     ("relay", "{decider}.outbox", "body", False),
     ("ops", "{any}.dead_letter", "state", True),
     ("ops", "{any}.dead_letter", "note", True),
-    ("ops", "{any}.dead_letter", "closed_at", True),
+    ("ops", "{any}.dead_letter", "closed_at", False),
     ("ops", "{any}.dead_letter", "body", False),
     ("ops", "{any}.dead_letter", "record_offset", False),
     ("ops", "{any}.position", "next_offset", False),
