@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-WORDS = ("up", "down", "status", "reset", "logs", "test", "topics", "seed", "check", "token", "migrate")
+WORDS = ("up", "down", "status", "reset", "logs", "test", "topics", "seed", "check", "token", "migrate", "lag")
 # Stands in for .pickly/venv/bin/python: pip says what a file says, everything else shows what it was given.
 PYTHON = """\
 #!/bin/sh

@@ -36,7 +36,9 @@ def rights(role: str, schema: str, table: str) -> set[str]:
     if role == schema:
         return set() if table == "migration" else OWN_ROWS
     if role == "gateway":
-        shown = schema == "mesh" or (schema in PROJECTIONS and table not in ("dead_letter", "migration"))
+        shown = (schema == "mesh" and table != "outboxes") or (
+            schema in PROJECTIONS and table not in ("dead_letter", "migration")
+        )
         return {"SELECT"} if shown else set()
     if role == "ops":
         return {"SELECT"} if schema == "mesh" or table in ("position", "dead_letter", "decision") else set()
