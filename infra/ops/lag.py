@@ -9,8 +9,9 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from infra.ops.database import DatabaseError
 from infra.ops.lag_model import Report, as_json
-from infra.ops.lag_reading import DatabaseError, look
+from infra.ops.lag_reading import look
 from infra.ops.lag_table import screen
 from infra.ops.topic_broker import BrokerError, NotYetError
 from infra.settings import SecretMissingError, Settings, settings

@@ -1,17 +1,16 @@
 """Gathers lag: positions, letters and outboxes from PostgreSQL as role `ops`, logs and offsets from Kafka."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-import asyncpg
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+from infra.ops.database import ops_connection
 from infra.ops.lag_model import Outbox, Part, Report
-from infra.ops.log_reader import LogReader, appended_at, log_reader
+from infra.ops.log_reader import LogReader, Next, appended_at, log_reader
 from infra.ops.topic_broker import BrokerError, NotYetError, admin_of
 from infra.roles import READ_PREFIX, schemas
 from infra.settings import Settings
@@ -32,28 +31,6 @@ SELECT group_name, topic, partition, count(*) AS dead,
   FROM {schema}.dead_letter WHERE closed_at IS NULL GROUP BY 1, 2, 3
 """
 OUTBOXES: Final = "SELECT schema_name, depth, oldest FROM mesh.outboxes ORDER BY schema_name"
-
-
-class DatabaseError(RuntimeError):
-    """PostgreSQL cannot be asked; the text says why."""
-
-
-@asynccontextmanager
-async def ops_connection(settings: Settings) -> AsyncIterator["Connection"]:
-    """A connection that can only read and does not wait long. Raises DatabaseError."""
-    limits = {"statement_timeout": "15s", "default_transaction_read_only": "on", "application_name": "ops"}
-    try:
-        db = await asyncpg.connect(settings.dsn("ops"), timeout=5, command_timeout=20, server_settings=limits)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise DatabaseError(f"PostgreSQL does not answer: {error}") from error
-    try:
-        yield db
-    except asyncpg.UndefinedTableError as error:
-        raise DatabaseError(f"{error}; run ./pickly migrate") from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise DatabaseError(f"PostgreSQL: {error}") from error
-    finally:
-        await db.close()
 
 
 async def look(settings: Settings) -> Report:
@@ -136,24 +113,16 @@ def _part(
 
 
 async def _with_ages(reader: LogReader, parts: Sequence[Part]) -> list[Part]:
-    """Read the record at each position that lags: one fetch, or two where groups differ on a partition."""
-    ages: dict[tuple[TopicPartition, int], tuple[datetime | None, bool]] = {}
+    """Read the record at each position that lags, once for groups that stand at the same one."""
     waiting: dict[TopicPartition, dict[int, int]] = {}
     for part in parts:
         if part.behind:
             waiting.setdefault(TopicPartition(part.topic, part.partition), {})[part.next_offset] = part.end
-    while waiting:
-        step = {place: offsets.popitem() for place, offsets in waiting.items()}
-        found = await reader.next_records(step)
-        for place, (offset, _) in step.items():
-            known = found.get(place)
-            at = appended_at(known.record) if known and known.record else None
-            ages[place, offset] = at, known is not None
-        waiting = {place: offsets for place, offsets in waiting.items() if offsets}
-    return [_aged(part, ages) for part in parts]
+    found = await reader.each(waiting)
+    return [_aged(part, found) if part.behind else part for part in parts]
 
 
-def _aged(part: Part, ages: Mapping[tuple[TopicPartition, int], tuple[datetime | None, bool]]) -> Part:
-    place = TopicPartition(part.topic, part.partition)
-    oldest_at, readable = ages.get((place, part.next_offset), (None, True))
-    return replace(part, oldest_at=oldest_at, readable=readable)
+def _aged(part: Part, found: Mapping[tuple[TopicPartition, int], Next]) -> Part:
+    known = found.get((TopicPartition(part.topic, part.partition), part.next_offset))
+    oldest_at = appended_at(known.record) if known and known.record else None
+    return replace(part, oldest_at=oldest_at, readable=known is not None)

@@ -101,13 +101,33 @@ class LogReader:
                 if place in found:
                     self._consumer.pause(place)
 
-    async def at(self, place: TopicPartition, offset: int) -> Raw | None:
-        """The record there, or None: compacted away, expired, aborted or unreadable."""
-        start, end = (await self.bounds([place]))[place]
-        if not start <= offset < end:
-            return None
-        found = (await self.next_records({place: (offset, offset + 1)})).get(place)
-        return found.record if found and found.record and found.record.offset == offset else None
+    async def each(
+        self, wanted: Mapping[TopicPartition, Mapping[int, int]]
+    ) -> dict[tuple[TopicPartition, int], Next]:
+        """Likewise for several offsets of a partition, each with the end of its stretch; many at a time."""
+        found: dict[tuple[TopicPartition, int], Next] = {}
+        left = {place: dict(offsets) for place, offsets in wanted.items() if offsets}
+        while left:
+            step = {place: offsets.popitem() for place, offsets in left.items()}
+            for place, known in (await self.next_records(step)).items():
+                found[place, step[place][0]] = known
+            left = {place: offsets for place, offsets in left.items() if offsets}
+        return found
+
+    async def at(
+        self, wanted: Collection[tuple[TopicPartition, int]]
+    ) -> dict[tuple[TopicPartition, int], Raw]:
+        """The records at exactly these offsets. Left out: compacted away, expired, aborted, unreadable."""
+        bounds = await self.bounds({place for place, _ in wanted})
+        there: dict[TopicPartition, dict[int, int]] = {}
+        for place, offset in wanted:
+            if bounds[place][0] <= offset < bounds[place][1]:
+                there.setdefault(place, {})[offset] = offset + 1
+        return {
+            where: known.record
+            for where, known in (await self.each(there)).items()
+            if known.record is not None and known.record.offset == where[1]
+        }
 
     async def since(self, place: TopicPartition, at: datetime) -> int | None:
         """The first offset appended at `at` or later; None when there is none."""

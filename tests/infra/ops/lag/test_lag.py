@@ -7,8 +7,9 @@ from uuid import uuid4
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from infra.ops.database import DatabaseError
 from infra.ops.lag_model import Report, Sum, as_json, reasons, summed
-from infra.ops.lag_reading import DatabaseError, look
+from infra.ops.lag_reading import look
 from infra.ops.topic_broker import BrokerError
 from infra.settings import Settings
 from tests.infra.ops.lag.world import World, part_of, run
