@@ -5,7 +5,7 @@ Nothing is committed, so that no consumer of the mesh is moved by somebody who l
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -135,7 +135,7 @@ class LogReader:
         found = (await self._consumer.offsets_for_times(asked))[place]
         return found.offset if found else None
 
-    async def read(self, place: TopicPartition, offset: int, end: int) -> AsyncIterator[Raw]:
+    async def read(self, place: TopicPartition, offset: int, end: int) -> AsyncGenerator[Raw, None]:
         """The records from `offset` up to `end`, in order. Raises KafkaError for what cannot be read."""
         self._go({place: offset})
         while await self._consumer.position(place) < end:
