@@ -8,12 +8,13 @@ import orjson
 import typer
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
 from infra.ops.database import DatabaseError
 from infra.ops.lag_model import Report, as_json
 from infra.ops.lag_reading import look
 from infra.ops.lag_table import screen
-from infra.ops.topic_broker import BrokerError, NotYetError
+from infra.ops.topic_broker import BrokerError
 from infra.settings import SecretMissingError, Settings, settings
 
 EVERY: Final = 2.0
@@ -34,7 +35,7 @@ def main(
     except SecretMissingError as error:
         typer.echo(f"lag: {error}\n{NO_STACK}", err=True)
         raise typer.Exit(1) from None
-    except (BrokerError, NotYetError, DatabaseError) as error:
+    except (BrokerError, DatabaseError) as error:
         typer.echo(f"lag: {error}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
@@ -51,17 +52,23 @@ async def _once(json: bool, partitions: bool) -> None:
 
 async def _watch(*, json: bool, partitions: bool) -> None:
     if json:
-        await _again(settings(), _print_json)
+        await _again(settings(), _print_json, lambda trouble: typer.echo(trouble, err=True))
         return
     with Live(console=Console(), auto_refresh=False) as live:
         await _again(
-            settings(), lambda report: live.update(screen(report, partitions=partitions), refresh=True)
+            settings(),
+            lambda report: live.update(screen(report, partitions=partitions), refresh=True),
+            lambda trouble: live.update(Text(trouble), refresh=True),
         )
 
 
-async def _again(where: Settings, show: Callable[[Report], None]) -> None:
+async def _again(where: Settings, show: Callable[[Report], None], tell: Callable[[str], None]) -> None:
+    """For ever; who watches wants to see the end of an outage."""
     while True:
-        show(await look(where))
+        try:
+            show(await look(where))
+        except (BrokerError, DatabaseError) as error:
+            tell(f"lag: {error}")
         await asyncio.sleep(EVERY)
 
 

@@ -83,12 +83,13 @@ class Report:
         """The parts of each group."""
         return [(group, list(parts)) for group, parts in groupby(self.parts, lambda part: part.group)]
 
-    def stale(self) -> dict[str, float | None]:
-        """How many seconds each read model is behind: the age of the oldest event that it does not show."""
+    def read_models(self) -> dict[str, Sum]:
+        """What users look at. `oldest_seconds` is how stale it is: the oldest event that it has not applied.
+
+        Its dead letters are events that it does not show although it has passed them.
+        """
         return {
-            group: summed(parts, self.at).oldest_seconds
-            for group, parts in self.groups()
-            if group.startswith(READ_PREFIX)
+            group: summed(parts, self.at) for group, parts in self.groups() if group.startswith(READ_PREFIX)
         }
 
 
@@ -141,7 +142,10 @@ def as_json(report: Report) -> Json:
     return {
         "at": report.at.isoformat().replace("+00:00", "Z"),
         "groups": [_group(group, parts, report.at) for group, parts in report.groups()],
-        "read_models": [{"name": name, "stale_seconds": age} for name, age in report.stale().items()],
+        "read_models": [
+            {"name": name, "stale_seconds": model.oldest_seconds, "dead": model.dead}
+            for name, model in report.read_models().items()
+        ],
         "outboxes": [
             {
                 "schema": each.schema,

@@ -92,8 +92,10 @@ def _stopped(report: Report) -> Iterator[str]:
 
 def _models(report: Report) -> Table:
     table = Table("what a user sees", "how old")
-    for name, stale in report.stale().items():
-        table.add_row(f"read model {name}", "up to date" if stale == 0 else f"{age(stale)} behind")
+    for name, model in report.read_models().items():
+        stale = "up to date" if model.oldest_seconds == 0 else f"{age(model.oldest_seconds)} behind"
+        missing = f", {model.dead:,} events set aside" if model.dead else ""
+        table.add_row(f"read model {name}", stale + missing)
     for each in report.outboxes:
         waits = f"{each.depth:,} events, the oldest {age(seconds(each.oldest_at, report.at))}"
         table.add_row(f"outbox of {each.schema}", waits if each.depth else "empty")

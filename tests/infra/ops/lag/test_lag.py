@@ -1,6 +1,7 @@
 """Lag tells the truth to the record: how many wait, since when, who stands still and what was set aside."""
 
 import json
+import signal
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ from infra.ops.lag_model import Report, Sum, as_json, reasons, summed
 from infra.ops.lag_reading import look
 from infra.ops.topic_broker import BrokerError
 from infra.settings import Settings
-from tests.infra.ops.lag.world import World, part_of, run
+from tests.infra.ops.lag.world import World, part_of, run, start
 
 COMMANDS = TopicPartition("pick.commands", 3)
 EVENTS = TopicPartition("pick.events", 5)
@@ -21,6 +22,10 @@ REACTIONS = TopicPartition("reaction.events", 2)
 
 def of_group(report: Report, group: str) -> Sum:
     return summed([part for part in report.parts if part.group == group], report.at)
+
+
+def stale(report: Report) -> dict[str, float | None]:
+    return {name: model.oldest_seconds for name, model in report.read_models().items()}
 
 
 async def test_who_has_read_everything_is_not_behind_and_nothing_waits(world: World) -> None:
@@ -34,7 +39,7 @@ async def test_who_has_read_everything_is_not_behind_and_nothing_waits(world: Wo
         0,
         0,
     )
-    assert report.stale() == {"read_picks": 0.0, "read_things": 0.0}
+    assert stale(report) == {"read_picks": 0.0, "read_things": 0.0}
     assert [(each.schema, each.depth, each.oldest_at) for each in report.outboxes] == [
         ("curation", 0, None), ("social", 0, None),
     ]  # fmt: skip
@@ -67,7 +72,7 @@ async def test_where_only_markers_are_left_nobody_waits(world: World) -> None:
 
     assert part_of(report, "read_picks", EVENTS).behind == 3
     assert part_of(report, "read_picks", EVENTS).oldest_at is None
-    assert report.stale() == {"read_picks": 0.0, "read_things": 0.0}
+    assert stale(report) == {"read_picks": 0.0, "read_things": 0.0}
 
 
 async def test_each_group_has_the_age_of_its_own_next_record(world: World) -> None:
@@ -94,7 +99,7 @@ async def test_a_read_model_is_as_old_as_the_oldest_event_of_all_its_topics(worl
     report = await look(world.settings)
 
     age = (report.at - oldest).total_seconds()
-    assert report.stale() == {"read_picks": pytest.approx(age, abs=0.001), "read_things": 0.0}
+    assert stale(report) == {"read_picks": pytest.approx(age, abs=0.001), "read_things": 0.0}
 
 
 async def test_what_was_never_read_waits_from_the_start_of_the_log(world: World) -> None:
@@ -136,6 +141,9 @@ async def test_open_letters_are_counted_and_deciders_park_their_keys(world: Worl
               report.groups()}  # fmt: skip
     assert counts == {"curation": (3, 2), "read_picks": (1, 0), "read_things": (0, 0), "social": (0, 0)}
     assert part_of(report, "curation", COMMANDS).dead == 3
+    assert {name: model.dead for name, model in report.read_models().items()} == {
+        "read_picks": 1, "read_things": 0,
+    }  # fmt: skip
 
 
 async def test_the_outbox_has_a_depth_and_an_age(world: World) -> None:
@@ -216,3 +224,14 @@ async def test_a_broker_or_database_that_is_away_is_told(world: World) -> None:
 async def test_a_database_that_is_not_migrated_says_what_to_do(empty: Settings) -> None:
     with pytest.raises(DatabaseError, match="pickly migrate"):
         await look(empty)
+
+
+async def test_watching_goes_on_until_it_is_interrupted_and_then_ends_well(world: World) -> None:
+    process = await start(world.settings, "infra.ops.lag", "--watch", "--json")
+    assert process.stdout is not None
+
+    seen = [json.loads(await process.stdout.readline()) for _ in range(2)]
+    process.send_signal(signal.SIGINT)
+
+    assert seen[0]["at"] < seen[1]["at"]
+    assert await process.wait() == 0

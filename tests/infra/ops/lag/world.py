@@ -117,12 +117,17 @@ async def world_on(settings: Settings) -> AsyncIterator[World]:
         await db.close()
 
 
-async def run(settings: Settings, module: str, *words: str) -> tuple[int | None, str]:
-    """What a tool prints, and its exit code."""
+async def start(settings: Settings, module: str, *words: str) -> asyncio.subprocess.Process:
+    """A tool as a process; what it says about trouble is part of what it prints."""
     env = os.environ | {"PICKLY_DATABASE": settings.database, "COLUMNS": "160"}
-    process = await asyncio.create_subprocess_exec(
+    return await asyncio.create_subprocess_exec(
         sys.executable, "-m", module, *words,
         env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
+
+
+async def run(settings: Settings, module: str, *words: str) -> tuple[int | None, str]:
+    """What a tool prints, and its exit code."""
+    process = await start(settings, module, *words)
     out, _ = await process.communicate()
     return process.returncode, out.decode()
