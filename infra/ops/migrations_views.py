@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 MESH: Final = "mesh"
 VIEWS: Final = ("mesh.decisions", "mesh.positions", "mesh.dead")
-DROP_VIEWS: Final = f"DROP VIEW IF EXISTS {', '.join(VIEWS)}"
+OUTBOXES: Final = "mesh.outboxes"
+"""How much waits for the relay, and since when; for ops alone, and without what waits."""
+WAITING: Final = "count(*) AS depth, min(created_at) AS oldest"
+DROP_VIEWS: Final = f"DROP VIEW IF EXISTS {', '.join((*VIEWS, OUTBOXES))}"
 POSITIONS: Final = "group_name, topic, partition, next_offset, applied_at, skipped, stopped, updated_at"
 DEAD: Final = (
     "group_name, topic, partition, record_offset, message_id, type, reason, state, parked"
@@ -35,9 +38,11 @@ async def rebuild_views(connection: "Connection") -> None:
             CREATE SCHEMA IF NOT EXISTS {MESH};
             {DROP_VIEWS};
             {made};
+            CREATE VIEW {OUTBOXES} AS {_union(WAITING, "outbox", DECIDERS)};
             REVOKE ALL ON SCHEMA {MESH} FROM PUBLIC;
             GRANT USAGE ON SCHEMA {MESH} TO gateway, ops;
             GRANT SELECT ON {", ".join(VIEWS)} TO gateway, ops;
+            GRANT SELECT ON {OUTBOXES} TO ops;
             """
         )
 

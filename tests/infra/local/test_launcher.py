@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-WORDS = ("up", "down", "status", "reset", "logs", "test", "topics", "seed", "check", "token", "migrate")
+STACK = ("up", "down", "status", "reset", "logs")
+WORDS = (*STACK, "test", "topics", "seed", "check", "token", "migrate", "lag", "trace")
 # Stands in for .pickly/venv/bin/python: pip says what a file says, everything else shows what it was given.
 PYTHON = """\
 #!/bin/sh

@@ -38,7 +38,9 @@ def rights(role: str, schema: str, table: str) -> set[str]:
     if table == "audit":
         return {"SELECT", "INSERT"} if role == "ops" else set()
     if role == "gateway":
-        shown = schema == "mesh" or (schema in PROJECTIONS and table not in ("dead_letter", "migration"))
+        shown = (schema == "mesh" and table != "outboxes") or (
+            schema in PROJECTIONS and table not in ("dead_letter", "migration")
+        )
         return {"SELECT"} if shown else set()
     if role == "ops":
         return {"SELECT"} if schema == "mesh" or table in ("position", "dead_letter", "decision") else set()

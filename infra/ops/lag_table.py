@@ -1,0 +1,112 @@
+"""Lag for people: a table of groups, topics and partitions, then what stands still, read models, outboxes."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+
+from infra.ops.lag_model import (
+    NEVER,
+    Part,
+    Report,
+    Sum,
+    oldest,
+    reasons,
+    seconds,
+    summed,
+    topics_of,
+)
+
+COLUMNS: Final = (
+    "records behind", "oldest waits", "position", "in Kafka", "dead", "parked keys", "stopped", "progress",
+)  # fmt: skip
+STEPS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
+
+
+def age(of: float | None) -> str:
+    """Seconds as people say them; an age that is not known is a question mark."""
+    if of is None:
+        return "?"
+    for size, unit in STEPS:
+        if of >= 2 * size:
+            return f"{of / size:.0f} {unit}"
+    return f"{of:.1f} s" if of else "0 s"
+
+
+def screen(report: Report, *, partitions: bool = False) -> Group:
+    """Everything that `./pickly lag` prints."""
+    return Group(_groups(report, partitions=partitions), *_stopped(report), _models(report), _total(report))
+
+
+def _groups(report: Report, *, partitions: bool) -> Table:
+    table = Table("group, topic" + (", partition" if partitions else ""))
+    for column in COLUMNS:
+        table.add_column(column, justify="right")
+    for group, parts in report.groups():
+        table.add_row(group, *_cells(summed(parts, report.at)), style="bold")
+        for topic, some in topics_of(parts):
+            table.add_row(f"  {topic}", *_cells(summed(some, report.at)))
+            if partitions:
+                for part in some:
+                    table.add_row(f"    {part.partition}", *_of_part(part, report))
+    return table
+
+
+def _cells(total: Sum) -> Sequence[str]:
+    progress = total.last_progress_seconds
+    return (
+        f"{total.behind:,}",
+        age(total.oldest_seconds),
+        f"{total.position:,}",
+        "-" if total.committed is None else f"{total.committed:,}",
+        f"{total.dead:,}",
+        f"{total.parked_keys:,}",
+        f"{total.stopped:,}",
+        NEVER if progress is None else f"{age(progress)} ago",
+    )
+
+
+def _of_part(part: Part, report: Report) -> Sequence[str]:
+    progress = seconds(part.updated_at, report.at)
+    return (
+        f"{part.behind:,}",
+        age(oldest([part], report.at)),
+        "-" if part.position is None else f"{part.position:,}",
+        "-" if part.committed is None else f"{part.committed:,}",
+        f"{part.dead:,}",
+        f"{part.parked_keys:,}",
+        "yes" if part.stopped else "",
+        NEVER if progress is None else f"{age(progress)} ago",
+    )
+
+
+def _stopped(report: Report) -> Iterator[str]:
+    for group, parts in report.groups():
+        for topic, some in topics_of(parts):
+            for reason, numbers in reasons(some).items():
+                which = ", ".join(map(str, numbers))
+                yield f"[red]stopped[/red] {group} on {topic}, partition {which}: {escape(reason)}"
+
+
+def _models(report: Report) -> Table:
+    table = Table("what a user sees", "how old")
+    for name, model in report.read_models().items():
+        stale = "up to date" if model.oldest_seconds == 0 else f"{age(model.oldest_seconds)} behind"
+        missing = f", {model.dead:,} events set aside" if model.dead else ""
+        table.add_row(f"read model {name}", stale + missing)
+    for each in report.outboxes:
+        waits = f"{each.depth:,} events, the oldest {age(seconds(each.oldest_at, report.at))}"
+        table.add_row(f"outbox of {each.schema}", waits if each.depth else "empty")
+    return table
+
+
+def _total(report: Report) -> str:
+    total = summed(report.parts, report.at)
+    outbox = sum(each.depth for each in report.outboxes)
+    return (
+        f"total: {total.behind:,} records behind, the oldest waits {age(total.oldest_seconds)}; "
+        f"{total.dead:,} dead letters, {total.parked_keys:,} parked keys, {total.stopped:,} partitions "
+        f"stopped; {outbox:,} events in outboxes"
+    )
