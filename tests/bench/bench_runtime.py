@@ -39,6 +39,12 @@ async def single(place: Place, clock: Clock) -> Figure:
     return await place.drain("decider, single handlers", renamed(decider(c), c), clock)
 
 
+UPSERT: Final = """
+INSERT INTO widget SELECT *, '{}'::int[] FROM unnest($1::text[], $2::text[], $3::bigint[])
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = excluded.version
+"""
+
+
 async def batched(place: Place, clock: Clock) -> Figure:
     """A decider whose handler takes a wave in three statements."""
     c = contract("batched", partitions=PARTITIONS)
@@ -53,13 +59,7 @@ async def batched(place: Place, clock: Clock) -> Figure:
         last = await gone.sequences(db, c.events, [key for key in keys if key not in known]) | known
         versions = [last.get(key, 0) + 1 for key in keys]
         values = [item.message.value for item in batch]
-        await db.execute(
-            "INSERT INTO widget SELECT *, '{}'::int[] FROM unnest($1::text[], $2::text[], $3::bigint[])"
-            " ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = excluded.version",
-            keys,
-            values,
-            versions,
-        )
+        await db.execute(UPSERT, keys, values, versions)
         triples = zip(keys, values, versions, strict=True)
         return [c.Widget(key_=key, value=value, version=version) for key, value, version in triples]
 
