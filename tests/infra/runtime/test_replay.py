@@ -7,8 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from infra.runtime import Batch, Db, ledger
+from infra.runtime import Batch, Db, inbox, ledger, letters
 from infra.runtime.poll import ATTEMPTS
+from infra.runtime.records import Dead
 from infra.runtime.replay import Replay
 from tests.infra.runtime.parked import MakeBench, mark, numbers, owning, parked, statuses, told
 from tests.infra.runtime.test_failures import until_applied
@@ -107,6 +108,35 @@ async def test_a_repeat_of_a_replayed_command_has_no_second_effect(
     assert await numbers(db) == [0]
 
 
+async def test_a_replayed_id_is_remembered_as_long_as_a_new_one(
+    bench: MakeBench, db: Db, c: Contract
+) -> None:
+    await parked(bench, c, "bug")
+    await db.execute("UPDATE inbox SET touched_at = now() - interval '30 days'")
+    mended = await owning(bench, decider(c), c.commands.name)
+    await mark(db)
+
+    await Replay(mended.poller).run_due()
+    await inbox.prune(db, "widgets")
+
+    assert await db.fetchval("SELECT count(*) FROM inbox") == 1
+
+
+async def test_a_letter_whose_id_can_be_read_by_now_is_no_second_effect_of_a_repeat(
+    bench: MakeBench, db: Db, c: Contract
+) -> None:
+    mended, tape = await owning(bench, decider(c), c.commands.name), Tape.of(c.commands)
+    message, ids = c.Put(key_="a", owner=OWNER, n=1), (UUID(int=1, version=4), UUID(int=2, version=4))
+    await mended.poller.run(polled(tape.add(message, partition=0, id=ids[0])))
+    unread = [Dead(tape.add(message, partition=1, id=id), "a", None, "bad_envelope", "") for id in ids]
+    await letters.insert(db, "widgets", unread)
+    await mark(db)
+
+    assert await Replay(mended.poller).run_due() == 2
+
+    assert await numbers(db) == [1, 1], "the second id was new, the first a repeat"
+
+
 async def test_a_letter_waits_for_an_earlier_one_of_its_key_that_nobody_marked(
     bench: MakeBench, db: Db, c: Contract
 ) -> None:
@@ -148,19 +178,6 @@ async def test_a_refusal_is_an_answer_like_any_other(bench: MakeBench, db: Db, c
     await Replay(mended.poller).run_due()
 
     assert await statuses(db) == ["decided", "refused", "unchanged"]
-
-
-async def test_a_decision_that_stands_is_overwritten_by_nothing(
-    bench: MakeBench, db: Db, c: Contract
-) -> None:
-    await parked(bench, c, "bug")
-    await db.execute("UPDATE decision SET status = 'refused'")
-    mended = await owning(bench, decider(c), c.commands.name)
-    await mark(db, state="drop")
-
-    await Replay(mended.poller).run_due()
-
-    assert await statuses(db) == ["refused"]
 
 
 async def test_a_projection_replays_by_version_and_waits_for_no_earlier_letter(

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from aiokafka import TopicPartition
 
-from infra.runtime import Db, letters
+from infra.runtime import Db, letters, replay
 from infra.runtime.fates import OutageError
 from infra.runtime.poll import ATTEMPTS
 from infra.runtime.records import Record
@@ -61,6 +61,34 @@ async def test_what_was_dropped_has_failed_and_its_followers_stay(
     await Replay(mended.poller).run_due()
     assert await numbers(db) == [1]
     assert await statuses(db) == ["failed", "decided"]
+
+
+@pytest.mark.parametrize("state", ["replay", "drop"])
+async def test_a_decision_that_stands_is_overwritten_by_nothing(
+    bench: MakeBench, db: Db, c: Contract, state: str
+) -> None:
+    await parked(bench, c, "bug")
+    await db.execute("UPDATE decision SET status = 'refused'")
+    mended = await owning(bench, decider(c), c.commands.name)
+    await mark(db, state=state)
+
+    assert await Replay(mended.poller).run_due() == 1
+
+    assert await statuses(db) == ["refused"]
+
+
+async def test_letters_that_wait_hold_up_no_other_key(
+    bench: MakeBench, db: Db, c: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "PAGE", 1)
+    b, tape = await parked(bench, c, "bug", "after")
+    await until_applied(b, [tape.add(c.Put(key_="b", owner=OWNER, value="bug b", n=7), partition=0)])
+    mended = await owning(bench, decider(c), c.commands.name)
+    await mark(db, 1, 2)
+
+    assert await Replay(mended.poller).run_due() == 1
+
+    assert await numbers(db, "b") == [7]
 
 
 async def test_of_two_owners_only_the_one_at_the_position_replays(
