@@ -94,7 +94,7 @@ def test_two_clones_do_not_disturb_each_other(tmp_path: Path) -> None:
         stack.ready()
     down(clones[0], Console())
     assert alive(clones[0]) == []
-    assert look(clones[1], probe)["ready"]
+    stacks[1].ready()
     down(clones[1], Console())
 
 
