@@ -10,6 +10,8 @@ from typing import Self
 from uuid import UUID, uuid5
 
 CONTENT_TYPE = "application/json"
+CONTRACT = "0.1.0"
+"""The version of the contract that this code writes, as `schemas/released/` names them."""
 
 
 class EnvelopeError(ValueError):
@@ -67,6 +69,7 @@ class Meta:
             "ce_source": self.source,
             "ce_time": self.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
             "ce_subject": self.subject,
+            "ce_dataschema": f"urn:pickly:{self.type}:{CONTRACT}",
             "content-type": CONTENT_TYPE,
         } | {name: str(value) for name, value in optional.items() if value is not None}
 

@@ -27,6 +27,7 @@ HEADERS: Final[Mapping[str, re.Pattern[str]]] = {
     "ce_id": ID,
     "ce_source": re.compile(r"pickly(/[a-z_]{1,30})?"),
     "ce_time": RFC3339,
+    "ce_dataschema": re.compile(r"urn:pickly:[A-Za-z]{1,60}:[0-9.]{1,20}"),
     "ce_actor": ID,
     "ce_cause": ID,
     "ce_correlation": ID,

@@ -46,6 +46,11 @@ HEADERS: Final[Node] = {
             "description": "When its command was asked for.",
         },
         "ce_subject": {"type": "string", "description": "What it is about: picks/<id>."},
+        "ce_dataschema": {
+            "type": "string",
+            "format": "uri",
+            "description": "urn:pickly:<type>:<version of the contract it was written with>.",
+        },
         "ce_actor": {**UUID, "description": "The account that asked; absent for the system."},
         "ce_cause": {**UUID, "description": "The message that led to this one."},
         "ce_correlation": {**UUID, "description": "The first message of the chain."},
