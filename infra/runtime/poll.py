@@ -15,6 +15,7 @@ import structlog
 from aiokafka import TopicPartition
 
 from infra.runtime import letters, metrics, positions
+from infra.runtime.claims import without_claims
 from infra.runtime.connection import Connection
 from infra.runtime.decoding import UnknownTypeError, decode
 from infra.runtime.fates import Fate, StaleOwnerError, fate_of
@@ -24,7 +25,7 @@ from infra.runtime.positions import Move, staleness
 from infra.runtime.prepare import Preparation
 from infra.runtime.records import Dead, Decoded, Incoming, Record
 from infra.telemetry.context import inside, parse
-from infra.telemetry.errors import describe, type_name
+from infra.telemetry.errors import describe, raised_at, type_name
 from infra.telemetry.processing import Processing
 
 log = structlog.get_logger(__name__)
@@ -101,7 +102,7 @@ class Poller:
         decoded: list[Decoded] = []
         for record in fresh:
             try:
-                decoded.append(decode(record, self.group))
+                decoded.append(without_claims(decode(record, self.group)))
             except UnknownTypeError:
                 return decoded, Verdict("stop", unknown_type(record))
         return decoded, APPLIED
@@ -165,7 +166,8 @@ class Poller:
             return {place: Verdict("stop", f"offset {attempt[1]} cannot be set aside: {described}")}
         if self._attempts[attempt] < ATTEMPTS or not isinstance(record, Incoming):
             with inside(parse(record.meta.traceparent) if isinstance(record, Incoming) else None):
-                log.warning("handler_failed", group=self.group.name, offset=attempt, error=described)
+                where = {"place": str(place), "offset": record.record.offset, "at": raised_at(error)}
+                log.warning("handler_failed", group=self.group.name, error=described, **where)
             return {place: Verdict("retry", described)}
         attempts = self._attempts.pop(attempt)
         dead = Dead(record.record, record.key, record.meta, "handler_failed", described, attempts)

@@ -7,12 +7,14 @@ handler's ValueError anything. So of an error its type is told, and of the rest 
 import re
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import asyncpg
 from aiokafka.errors import KafkaError
 from redis import exceptions as valkey
 
+ROOT: Final = Path(__file__).parents[2]
 OURS: Final = ("infra", "producers", "gateway")
 """Packages whose exceptions have texts of our own; what is raised for an input may not quote it."""
 PROTOCOLS: Final = (KafkaError, valkey.ConnectionError, valkey.TimeoutError)
@@ -52,6 +54,16 @@ def chain(error: BaseException) -> list[dict[str, object]]:
             told += [inner for each in link.exceptions for inner in chain(each)]
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     return told
+
+
+def raised_at(error: BaseException) -> str:
+    """Where in our code it was raised: the last file and line of this repository."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _ours(frame.filename)]
+    return f"{Path(frames[-1].filename).relative_to(ROOT)}:{frames[-1].lineno}" if frames else "elsewhere"
+
+
+def _ours(file: str) -> bool:
+    return Path(file).is_relative_to(ROOT) and "site-packages" not in file
 
 
 def type_name(text: str) -> str:

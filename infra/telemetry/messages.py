@@ -87,6 +87,6 @@ class Operation:
         if len(set(topics)) == 1:
             name = f"{name} {topics[0]}"
             attributes[MESSAGING_DESTINATION_NAME] = topics[0]
-        links = tuple(span.parent for span in self.spans if span.parent is not None)
+        links = tuple(dict.fromkeys(span.parent for span in self.spans if span.parent is not None))
         kind = KINDS[self._name]
         tracing.end(Span(name, kind, self._whole, None, attributes, self._started, links, error, ended))
