@@ -95,7 +95,7 @@ def test_a_chain_is_told_from_the_last_to_the_first() -> None:
 
 
 def test_where_it_was_raised_is_told_by_our_last_line() -> None:
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(json.JSONDecodeError) as raised:
         json.loads("{" + CANARY)
 
     assert raised_at(raised.value).startswith("tests/infra/telemetry/test_errors.py:")
