@@ -8,13 +8,11 @@ from typing import Self
 from infra.telemetry.context import HEADER, Context, is_sampled, parse
 from infra.telemetry.messages import Operation
 from infra.telemetry.names import (
-    MESSAGE_TYPE,
     MESSAGING_KAFKA_MESSAGE_TOMBSTONE,
     MESSAGING_KAFKA_OFFSET,
     MESSAGING_MESSAGE_BODY_SIZE,
-    MESSAGING_MESSAGE_CONVERSATION_ID,
-    MESSAGING_MESSAGE_ID,
 )
+from infra.telemetry.sending import from_headers
 from infra.telemetry.tracing import Span, Value, tracing
 from producers.outbox import Row
 
@@ -41,11 +39,9 @@ class Page:
     def _span(self, operation: Operation, row: Row, parent: Context | None) -> Span:
         headers = {name: value.decode() for name, value in row.headers}
         attributes: dict[str, Value] = {
-            MESSAGING_MESSAGE_ID: headers["ce_id"],
-            MESSAGING_MESSAGE_CONVERSATION_ID: headers.get("ce_correlation", headers["ce_id"]),
-            MESSAGE_TYPE: headers["ce_type"],
             MESSAGING_MESSAGE_BODY_SIZE: len(row.body or b""),
             MESSAGING_KAFKA_MESSAGE_TOMBSTONE: row.body is None,
+            **from_headers(headers),
         }
         return operation.add(parent, row.topic, row.partition, attributes)
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from infra.telemetry.context import Context, current, root
 from infra.telemetry.messages import common
@@ -18,11 +18,16 @@ from infra.telemetry.names import (
 )
 from infra.telemetry.tracing import Kind, Span, Value, tracing
 
-FROM_HEADERS = {
+FROM_HEADERS: Final = {
     "ce_id": MESSAGING_MESSAGE_ID,
     "ce_correlation": MESSAGING_MESSAGE_CONVERSATION_ID,
     "ce_type": MESSAGE_TYPE,
 }
+
+
+def from_headers(headers: Mapping[str, str]) -> dict[str, Value]:
+    """What the envelope of a message says about it."""
+    return {name: headers[key] for key, name in FROM_HEADERS.items() if key in headers}
 
 
 class Sending:
@@ -68,7 +73,7 @@ class Sending:
             MESSAGING_DESTINATION_NAME: self._topic,
             MESSAGING_DESTINATION_PARTITION_ID: str(self._partition),
         }
-        attributes |= {name: self._headers[key] for key, name in FROM_HEADERS.items() if key in self._headers}
+        attributes |= from_headers(self._headers)
         if self._offset is not None:
             attributes[MESSAGING_KAFKA_OFFSET] = self._offset
         name = f"send {self._topic}"
