@@ -24,7 +24,7 @@ class Member:
 
     id: str
     host: str
-    holds: Sequence[TopicPartition]
+    holds: list[TopicPartition]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,6 @@ async def _membership(admin: AIOKafkaAdminClient, group: str) -> Membership:
 
 def _member(id: str, _client: str, host: str, _metadata: bytes, assignment: bytes) -> Member:
     if not assignment:  # it has joined and was given nothing so far
-        return Member(id, host.lstrip("/"), ())
+        return Member(id, host.lstrip("/"), [])
     held = ConsumerProtocolMemberAssignment.decode(assignment).partitions()
     return Member(id, host.lstrip("/"), sorted(held))

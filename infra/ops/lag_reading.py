@@ -50,14 +50,14 @@ async def look(settings: Settings) -> Report:
         rows = {_place(row): row for row in await _of_all(db, POSITIONS, schemas())}
         letters = await _letters(db)
         outboxes = [Outbox(*row) for row in await db.fetch(OUTBOXES)]
-        effects = [Effects(*row) for row in sorted(await _of_all(db, EFFECTS, DECIDERS))]
+        effects = [Effects(*row) for row in await _of_all(db, EFFECTS, DECIDERS)]
     places = sorted(_declared() | rows.keys())
     committed, memberships = await ask(settings, sorted({group for group, _, _ in places}))
     async with log_reader(settings.kafka) as reader:
         bounds = await reader.bounds({TopicPartition(*place[1:]) for place in places})
         parts = [_part(place, bounds, rows.get(place), letters.get(place), committed) for place in places]
         aged = await _with_ages(reader, parts)
-        return Report(datetime.now(UTC), aged, outboxes, effects, memberships)
+        return Report(datetime.now(UTC), aged, outboxes, sorted(effects, key=_kind), memberships)
 
 
 def _declared() -> set[Place]:
@@ -68,6 +68,10 @@ def _declared() -> set[Place]:
         for group in topic.readers
         for partition in range(topic.partitions)
     }
+
+
+def _kind(effects: Effects) -> tuple[str, str]:
+    return effects.group, effects.kind
 
 
 def _place(row: "Record") -> Place:
