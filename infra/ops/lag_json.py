@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from itertools import groupby
 
 from infra.ops.lag_kafka import Membership
 from infra.ops.lag_model import Part, Report, next_try, oldest, processes, seconds, summed, topics_of
@@ -65,7 +66,10 @@ def _membership(group: Membership, parts: Sequence[Part]) -> Json:
         {
             "id": each.id,
             "host": each.host,
-            "holds": [{"topic": place.topic, "partition": place.partition} for place in each.holds],
+            "holds": {
+                topic: [place.partition for place in places]
+                for topic, places in groupby(each.holds, lambda place: place.topic)
+            },
             "processes": processes(parts, each.holds),
         }
         for each in group.members

@@ -98,8 +98,9 @@ def _progress(reader: Reader, where: Where) -> str:
 def _shown(row: Row, record: Seen | None) -> str:
     if row.version is None:
         return f"no row in {row.table}"
-    newer = record is not None and record.sequence != str(row.version)
-    return f"row in {row.table} at version {row.version}" + (", another one" if newer else "")
+    applied = int(record.sequence or 0) if record else row.version
+    word = ", a newer one" if row.version > applied else ", an older one" if row.version < applied else ""
+    return f"row in {row.table} at version {row.version}{word}"
 
 
 def _letter(letter: Letter) -> str:

@@ -110,7 +110,7 @@ async def test_the_rows_that_show_an_event_are_told_by_table_and_version(world: 
     assert rows(found) == {
         "social": [], "read_picks": [Row("pick", 3)], "read_things": [Row("pick_edge", None)],
     }  # fmt: skip
-    assert any("row in pick at version 3, another one" in line for line in text)
+    assert any("row in pick at version 3, a newer one" in line for line in text)
     assert any("no row in pick_edge" in line for line in text)
     assert {"table": "pick", "version": 3} in json.loads(out)["journeys"][0]["events"][0]["readers"][1][
         "rows"
