@@ -1,4 +1,4 @@
-"""Build a read model anew from the log, beside the live one; compare, and swap: `python -m infra.ops.rebuild`.
+"""Builds a read model anew from the log, beside the live one, compares, swaps: `python -m infra.ops.rebuild`.
 
 As role `migrate` for the schemas and the swap, as the projection's own role for the building.
 """
@@ -38,8 +38,12 @@ TROUBLES: Final = (
 
 def main(
     projection: Annotated[str, typer.Argument(help=f"{', '.join(PROJECTIONS)} or {ALL}")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Build and compare only; exit 1 if they differ.")] = False,
-    drop: Annotated[bool, typer.Option("--drop-old", help="Only drop the one that a rebuild replaced.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Build and compare only; exit 1 if they differ.")
+    ] = False,
+    drop: Annotated[
+        bool, typer.Option("--drop-old", help="Only drop the one that a rebuild replaced.")
+    ] = False,
     for_programs: Annotated[bool, typer.Option("--json", help="One line of JSON at the end.")] = False,
 ) -> None:
     """Build a read model anew from the log, compare it with the live one, and put it in its place."""
@@ -69,7 +73,9 @@ def _names(projection: str) -> Sequence[str]:
         return PROJECTIONS
     name = READ_PREFIX + projection.removeprefix(READ_PREFIX)
     if name not in PROJECTIONS:
-        raise typer.BadParameter(f"{projection!r} is no projection; there are {', '.join(PROJECTIONS)} and {ALL}")
+        raise typer.BadParameter(
+            f"{projection!r} is no projection; there are {', '.join(PROJECTIONS)} and {ALL}"
+        )
     return (name,)
 
 
@@ -78,7 +84,9 @@ async def _rebuild(
 ) -> list[Report]:
     reports = []
     for name in names:
-        reports.append(await rebuild(config, name, dry_run=dry_run, tell=console.progress if console else _quiet))
+        reports.append(
+            await rebuild(config, name, dry_run=dry_run, tell=console.progress if console else _quiet)
+        )
         if console:
             console.say(as_text(reports[-1]))
     return reports

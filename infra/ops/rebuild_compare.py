@@ -32,7 +32,9 @@ DIFFERENT: Final = """
 FROM {live}.{table} l FULL JOIN {shadow}.{table} n USING ({key})
  WHERE ROW({left})::text IS DISTINCT FROM ROW({right})::text
 """
-KIND: Final = "CASE WHEN n.{first} IS NULL THEN 'extra' WHEN l.{first} IS NULL THEN 'missing' ELSE 'changed' END"
+KIND: Final = (
+    "CASE WHEN n.{first} IS NULL THEN 'extra' WHEN l.{first} IS NULL THEN 'missing' ELSE 'changed' END"
+)
 
 
 @dataclass(frozen=True, slots=True)

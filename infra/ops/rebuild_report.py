@@ -37,7 +37,9 @@ def as_text(report: Report) -> str:
     name, rate = report.projection, report.records / report.seconds if report.seconds else 0
     lines = [f"{name}: {report.records:,} records in {report.seconds:.1f} s ({rate:,.0f}/s)"]
     if report.dead:
-        lines.append(f"{name}: {report.dead} records could not be applied; ./pickly dead list, after the swap")
+        lines.append(
+            f"{name}: {report.dead} records could not be applied; ./pickly dead list, after the swap"
+        )
     lines += [f"{name} stood still: {reason}" for reason in report.stopped]
     if report.behind:
         lines.append(
@@ -48,8 +50,8 @@ def as_text(report: Report) -> str:
         lines += _table(table)
     if report.swapped:
         lines.append(
-            f"{name}: swapped; writes to it waited {report.held_seconds:.2f} s. The old one is kept as {name}{OLD_SUFFIX}"
-            f" until ./pickly rebuild {name} --drop-old"
+            f"{name}: swapped; the live one stood still for {report.held_seconds:.2f} s. The old one is"
+            f" kept as {name}{OLD_SUFFIX} until ./pickly rebuild {name} --drop-old"
         )
     else:
         lines.append(f"{name}: nothing was changed")
@@ -60,8 +62,8 @@ def _table(table: Compared) -> list[str]:
     if not table.differing:
         return [f"  {table.name:<16} {table.next_rows:>12,} rows, equal"]
     lines = [
-        f"  {table.name:<16} {table.next_rows:>12,} rows, {table.differing:,} DIFFER: {table.changed:,} changed,"
-        f" {table.missing:,} that the live one lacks, {table.extra:,} that it alone has"
+        f"  {table.name:<16} {table.next_rows:>12,} rows, {table.differing:,} DIFFER: {table.changed:,}"
+        f" changed, {table.missing:,} only in the new one, {table.extra:,} only in the live one"
     ]
     for example in table.examples:
         key = ", ".join(f"{name}={value}" for name, value in example.key.items())

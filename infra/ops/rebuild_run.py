@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 SHORT_PASS: Final = 1.0
 """Seconds: a pass over the newest records that took no longer has caught up with the log."""
+SHORTER: Final = 0.8
+"""A pass that takes more of the time of the one before does not get shorter by another."""
 HOLD: Final = 3.0
 """Seconds for which the live one may be held while the shadow does its last records."""
 LIVE_PATIENCE: Final = 10.0
@@ -46,7 +48,7 @@ Ends = Mapping[TopicPartition, int]
 
 @dataclass(slots=True)
 class Report:
-    """What a rebuild did. `behind`: on these partitions the live one stood so many offsets before the rest."""
+    """What a rebuild did. `behind`: by partition, so many offsets the live one stood before the shadow."""
 
     projection: str
     records: int = 0
@@ -70,15 +72,16 @@ class Report:
 
 
 async def rebuild(settings: Settings, projection: str, *, dry_run: bool, tell: Tell) -> Report:
-    """Build, compare, and unless `dry_run` swap. Raises RebuildError and BuildError; the live one is as it was.
+    """Build, compare, and unless `dry_run` swap.
 
-    `tell` gets what goes on just now, a short line each time.
+    Raises RebuildError and BuildError; the live one is then as it was. `tell` gets what goes on just now, a
+    short line each time.
     """
     async with rebuild_schema.alone(settings, projection) as db:
         if not dry_run and await rebuild_schema.has_old(db, projection):
             raise RebuildError(
-                f"{projection}{OLD_SUFFIX}, which an earlier rebuild replaced, is still there. When nobody needs it:"
-                f" ./pickly rebuild {projection} --drop-old; then rebuild again"
+                f"{projection}{OLD_SUFFIX}, which an earlier rebuild replaced, is still there. When nobody"
+                f" needs it: ./pickly rebuild {projection} --drop-old; then rebuild again"
             )
         await rebuild_schema.make_next(db, projection)
         try:
@@ -136,9 +139,9 @@ class _Rebuild:
 
     async def _catch_up(self, builder: Builder) -> None:
         """Let the shadow stand at the end of the log, and the live one too, if it works."""
-        took = SHORT_PASS + 1
-        while took > SHORT_PASS:
-            began = time.monotonic()
+        took, before = float("inf"), float("inf")
+        while took > SHORT_PASS and took <= SHORTER * before:
+            began, before = time.monotonic(), took
             bounds = await self._log.bounds(self._places())
             self._ends = {place: end for place, (_, end) in bounds.items()}
             await builder.advance(self._ends, lambda _: self._tell(f"{self._live}: catching up with the log"))
@@ -151,7 +154,10 @@ class _Rebuild:
     async def _coming(self) -> bool:
         """Whether the live one has still to reach the end, and does not stand still."""
         live = await standings(self._db, self._live)
-        return any(p not in live or not live[p].stopped and live[p].next_offset < end for p, end in self._ends.items())
+        return any(
+            place not in live or (not live[place].stopped and live[place].next_offset < end)
+            for place, end in self._ends.items()
+        )
 
     async def _level(self, builder: Builder, live: rebuild_schema.Positions) -> dict[TopicPartition, int]:
         """Bring the shadow to where the live one is held; on returning both stand still."""
@@ -204,9 +210,12 @@ class _Rebuild:
     async def _again_while_in_the_way(self, work: Callable[[], "asyncio.Future[None]"]) -> None:
         for attempt in range(TRIES):
             try:
-                return await work()
+                await work()
+                return
             except IN_THE_WAY as obstacle:
                 if attempt + 1 == TRIES:
-                    raise RebuildError(f"{self._live} could not be swapped in {TRIES} tries: {obstacle!r}") from None
+                    raise RebuildError(
+                        f"{self._live} could not be swapped in {TRIES} tries: {obstacle!r}"
+                    ) from None
                 self._tell(f"{self._live}: once more, since {obstacle!r}"[:100])
                 await asyncio.sleep(LOOK_EVERY * 2**attempt)

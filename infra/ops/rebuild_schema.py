@@ -41,7 +41,7 @@ class NotYetError(RebuildError):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A row of `position`: what is read next, of which topic by its id, and why it stands still, if it does."""
+    """A row of `position`: what is read next, of which topic by its id, and why it stands, if it does."""
 
     next_offset: int
     topic_id: str | None
@@ -103,8 +103,8 @@ async def drop_next(db: "Connection", projection: str) -> None:
             return
         await asyncio.sleep(0.1)
     raise RebuildError(
-        f"a process of an interrupted rebuild still works on {shadow}: python -m consumers --next {projection}."
-        " End it, then try again"
+        f"a process of an interrupted rebuild still works on {shadow}: end it, then try again"
+        f" (python -m consumers --next {projection})"
     )
 
 
@@ -152,7 +152,9 @@ async def held(db: "Connection", projection: str) -> AsyncIterator[dict[TopicPar
         yield await standings(db, projection)
 
 
-def goals(live: Positions, shadow: Positions, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+def goals(
+    live: Positions, shadow: Positions, ends: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
     """How far the shadow must be on each partition: as far as the live one, and never back.
 
     A live position of another topic by that name binds nobody, nor does one behind the end of the log.
@@ -167,9 +169,7 @@ def goals(live: Positions, shadow: Positions, ends: Mapping[TopicPartition, int]
     return result
 
 
-async def swap(
-    db: "Connection", projection: str, wanted: Mapping[TopicPartition, int], reason: str
-) -> None:
+async def swap(db: "Connection", projection: str, wanted: Mapping[TopicPartition, int], reason: str) -> None:
     """Put the shadow in the live one's place, within the transaction of `held`. Raises NotYetError.
 
     Whoever waits to move an old position finds none, and reads it again: from the new table.

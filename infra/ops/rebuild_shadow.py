@@ -144,7 +144,11 @@ async def building(config: Settings, projection: str) -> AsyncIterator[Builder]:
     """The started process, which has taken its positions. Raises BuildError."""
     where = config.model_dump(include={"kafka", "database", "valkey", "s3", "secrets"})
     own = {f"PICKLY_{name.upper()}": str(value) for name, value in where.items()}
-    own |= {"PICKLY_PROCESS": f"{projection}{NEXT_SUFFIX}", "PICKLY_HTTP_PORT": "0", "PICKLY_LOG_LEVEL": "WARNING"}
+    own |= {
+        "PICKLY_PROCESS": f"{projection}{NEXT_SUFFIX}",
+        "PICKLY_HTTP_PORT": "0",
+        "PICKLY_LOG_LEVEL": "WARNING",
+    }
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "consumers", "--next", projection),
         env=os.environ | own,

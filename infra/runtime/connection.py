@@ -24,7 +24,12 @@ class Connection:
     """Hands its connection to one user at a time; a pool would drop prepared statements and cost 200 us."""
 
     def __init__(
-        self, settings: Settings, role: str, *, purpose: str, options: Mapping[str, str] = MappingProxyType({})
+        self,
+        settings: Settings,
+        role: str,
+        *,
+        purpose: str,
+        options: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """`options` are session settings on top of LIMITS."""
         self._dsn = settings.dsn(role)

@@ -173,7 +173,9 @@ class Lane:
         else:
             self._pause = FIRST_PAUSE
         well = going.keys() - troubled.keys()
-        return await self._arrived({p: going[p] for p in well if await self._consumer.position(p) >= going[p]})
+        return await self._arrived(
+            {p: going[p] for p in well if await self._consumer.position(p) >= going[p]}
+        )
 
     def _require_hope(self, troubled: Mapping[TopicPartition, Verdict]) -> None:
         """An outage ends, and a record that fails is tried again; nothing else gets better by waiting."""

@@ -42,10 +42,15 @@ class Ran:
     err: str
 
     @property
+    def reports(self) -> list[dict[str, Any]]:
+        """Of a rebuild with --json: what it says about each projection."""
+        return list(json.loads(self.out.splitlines()[-1])["projections"])
+
+    @property
     def report(self) -> dict[str, Any]:
         """Of a rebuild with --json: what it says about its one projection."""
-        (projection,) = json.loads(self.out.splitlines()[-1])["projections"]
-        return dict(projection)
+        (projection,) = self.reports
+        return projection
 
     def table(self, name: str) -> dict[str, Any]:
         """What it says about one table."""
