@@ -109,7 +109,8 @@ async def _differences(
     different = DIFFERENT.format(
         live=live, shadow=shadow, table=table.name, key=key, left=", ".join(left), right=", ".join(right)
     )
-    counts = dict(await db.fetch(f"SELECT {kind}, count(*) {different} GROUP BY 1"))
+    counted = await db.fetch(f"SELECT {kind} AS kind__, count(*) {different} GROUP BY 1")
+    counts = {row["kind__"]: row["count"] for row in counted}
     changes = ", ".join(
         f"CASE WHEN {a}::text IS DISTINCT FROM {b}::text THEN '{name}' END"
         for a, b, name in zip(left, right, table.columns, strict=True)

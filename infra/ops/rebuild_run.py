@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -83,8 +83,9 @@ async def rebuild(settings: Settings, projection: str, *, dry_run: bool, tell: T
                 f"{projection}{OLD_SUFFIX}, which an earlier rebuild replaced, is still there. When nobody"
                 f" needs it: ./pickly rebuild {projection} --drop-old; then rebuild again"
             )
-        await rebuild_schema.make_next(db, projection)
+        await rebuild_schema.drop_next(db, projection)
         try:
+            await rebuild_schema.make_next(db, projection)
             async with log_reader(settings.kafka) as log:
                 return await _Rebuild(settings, projection, db, log, tell).run(dry_run=dry_run)
         finally:
@@ -207,7 +208,7 @@ class _Rebuild:
         self._report.held_seconds = time.monotonic() - began
         self._report.swapped = True
 
-    async def _again_while_in_the_way(self, work: Callable[[], "asyncio.Future[None]"]) -> None:
+    async def _again_while_in_the_way(self, work: Callable[[], Awaitable[None]]) -> None:
         for attempt in range(TRIES):
             try:
                 await work()

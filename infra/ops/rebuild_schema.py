@@ -81,17 +81,16 @@ async def _holder(db: "Connection", projection: str) -> str:
 
 
 async def make_next(db: "Connection", projection: str) -> None:
-    """The empty schema beside the live one, after removing what an interrupted rebuild left."""
+    """The empty schema beside the live one. Raises RebuildError when that is not as this code makes it."""
     if await db.fetchval("SELECT to_regclass($1)", f"{projection}.{HISTORY}") is None:
         raise RebuildError(f"there is no schema {projection}: run ./pickly migrate")
     if late := await pending(db, projection, migrations_of(projection)):
         raise RebuildError(f"{projection} is behind this code ({late[0].name}): run ./pickly migrate")
-    await drop_next(db, projection)
     await create_group_schema(db, f"{projection}{NEXT_SUFFIX}", projection)
 
 
 async def drop_next(db: "Connection", projection: str) -> None:
-    """Remove the shadow, once no process of an interrupted rebuild writes to it any more."""
+    """Remove the shadow, if there is one, once no process of an interrupted rebuild writes to it any more."""
     shadow = f"{projection}{NEXT_SUFFIX}"
     for _ in range(int(ORPHAN_SECONDS / 0.1)):
         orphans = await db.fetch(

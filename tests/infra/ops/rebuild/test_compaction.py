@@ -33,7 +33,7 @@ async def compact_at_once(world: World) -> None:
     await admin.start()
     topics = [ConfigResource(ConfigResourceType.TOPIC, name, SMALL) for name in STATES]
     cleaner = {"log.cleaner.backoff.ms": "200"}
-    await admin.alter_configs([*topics, ConfigResource(ConfigResourceType.BROKER, "", cleaner)])
+    await admin.alter_configs([*topics, ConfigResource(ConfigResourceType.BROKER, "1", cleaner)])
     await admin.close()
 
 
