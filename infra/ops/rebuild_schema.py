@@ -16,7 +16,7 @@ from infra.ops.migrate import LOCK, LOCK_TIMEOUT, create_group_schema
 from infra.ops.migrations_files import migrations_of
 from infra.ops.migrations_roles import OWNER
 from infra.ops.migrations_runner import HISTORY, patiently, pending
-from infra.ops.migrations_views import rebuild_views
+from infra.ops.migrations_views import DROP_VIEWS, rebuild_views
 from infra.roles import NEXT_SUFFIX, OLD_SUFFIX
 from infra.settings import Settings
 
@@ -171,7 +171,8 @@ def goals(
 async def swap(db: "Connection", projection: str, wanted: Mapping[TopicPartition, int], reason: str) -> None:
     """Put the shadow in the live one's place, within the transaction of `held`. Raises NotYetError.
 
-    Whoever waits to move an old position finds none, and reads it again: from the new table.
+    Whoever waits to move an old position finds none, and reads it again: from the new table. The views go
+    first: a reader locks a view and then its tables, and the other way round the two would wait for each other.
     """
     shadow, old = f"{projection}{NEXT_SUFFIX}", f"{projection}{OLD_SUFFIX}"
     if not await db.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
@@ -183,6 +184,7 @@ async def swap(db: "Connection", projection: str, wanted: Mapping[TopicPartition
         raise NotYetError(f"the new one is behind the live one on {late[0].topic}/{late[0].partition}")
     await db.execute(
         f"""
+        {DROP_VIEWS};
         ALTER TABLE {projection}.position ALTER next_offset DROP NOT NULL;
         UPDATE {projection}.position SET next_offset = NULL;
         UPDATE {shadow}.position SET group_name = '{projection}', owner = '';

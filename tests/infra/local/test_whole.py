@@ -95,6 +95,14 @@ async def fall_behind(clone: Clone) -> None:
     await db.close()
 
 
+def is_built_anew(clone: Clone) -> None:
+    """The supervisor does so by itself, once, and says so."""
+    said = clone.folder / ".pickly/logs/up.log"
+    until(lambda: "read_picks was built anew" in said.read_text(), "it is built anew")
+    assert said.read_text().count("read_picks may have missed what is gone") == 1
+    until(lambda: clone.status()["ready"], "it is ready")
+
+
 def test_up_kill_everything_up_down(clone: Clone) -> None:
     # given the platform, as its own last words say
     up = clone.run("up", "--detach")

@@ -9,7 +9,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas import ids
 from schemas.message import Message
-from schemas.picks import PickDeleted, PickEdited, PickGone, PickPublished
+from schemas.picks import PickDeleted, PickEdited, PickGone
 from schemas.things import NewThing
 from tests.given import NOON, a_state, added, published, reacted, reaction_gone
 from tests.infra.ops.rebuild.world import World, until
@@ -103,8 +103,5 @@ async def test_a_rebuild_after_forced_compaction_is_equal(world: World) -> None:
 
 def one_more_in_each_partition(number: int) -> list[Message]:
     """What closes the segments that compaction leaves alone: one more record after them."""
-    picks = [
-        PickPublished(**published(ids.account_id(f"filler{n}"), FILM, version=number).model_dump())
-        for n in range(60)
-    ]
+    picks = [published(ids.account_id(f"filler{n}"), FILM, version=number) for n in range(60)]
     return [added(FILM), *picks, *(reacted(pick=pick.pick_id, version=number) for pick in picks)]

@@ -13,6 +13,7 @@ from tests.infra.ops.rebuild.world import World, until
 from tests.journeys.conftest import Person
 
 PEOPLE = 4
+DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 
 
 class Reader:
@@ -79,6 +80,7 @@ async def test_swaps_under_load_show_nothing_wrong_and_lose_nothing(world: World
         return all(reader.answers[200] >= 6 for reader in readers) or any(life.done() for life in lives)
 
     await until(warm, "everybody has read something")
+    deadlocks = await world.db.fetchval(DEADLOCKS)
     # when
     for _ in range(rounds):
         before = sum(reader.answers[200] for reader in readers)
@@ -92,6 +94,8 @@ async def test_swaps_under_load_show_nothing_wrong_and_lose_nothing(world: World
     for reader in readers:
         reader.resting = True
     await asyncio.gather(*lives)
+    await world.db.execute("SELECT pg_stat_clear_snapshot()")
+    assert await world.db.fetchval(DEADLOCKS) == deadlocks
     await whole(world, readers)
     for reader in readers:
         await reader.person.http.aclose()
