@@ -1,1 +1,1 @@
-"""Faults on a stack of its own, judged by a ledger of what was sent: `./pickly chaos`."""
+"""Chaos: load under faults, and the judge that says whether every promise was kept."""

@@ -1,4 +1,4 @@
-"""Sends wishes until they are acknowledged, by HTTP or straight to the topic, and writes down each attempt."""
+"""Sends wishes until they are acknowledged, over HTTP or straight to topics, and notes each attempt."""
 
 import asyncio
 import random
@@ -33,7 +33,7 @@ class Load:
     counts: Counter[str] = field(default_factory=Counter)
     wrong_answers: list[str] = field(default_factory=list)
 
-    def record(self, wish: Wish, via: Via, outcome: Outcome, detail: str = "") -> None:
+    def record(self, wish: Wish, via: Via, outcome: Outcome, *, poison: str = "", detail: str = "") -> None:
         """Write one attempt down."""
         command = wish.command
         self.counts[outcome] += 1
@@ -48,6 +48,7 @@ class Load:
                 via=via,
                 at=time.time(),
                 outcome=outcome,
+                poison=poison,
                 detail=detail,
             )
         )
@@ -80,13 +81,15 @@ async def deliver(load: Load, wish: Wish, via: Via, *, wait: int = 0) -> Deliver
         await asyncio.sleep(load.chance.uniform(*AGAIN))
 
 
-async def attempt(load: Load, wish: Wish, via: Via, *, wait: int = 0, detail: str = "") -> Delivered:
+async def attempt(
+    load: Load, wish: Wish, via: Via, *, wait: int = 0, poison: str = "", detail: str = ""
+) -> Delivered:
     """Send once, and write it down."""
     if via == "topic":
         delivered = Delivered(await _to_topic(load, wish))
     else:
         delivered = await _over_http(load, wish, wait)
-    load.record(wish, via, delivered.outcome, detail)
+    load.record(wish, via, delivered.outcome, poison=poison, detail=detail)
     return delivered
 
 

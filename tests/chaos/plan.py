@@ -67,7 +67,7 @@ CALM: Final = 3.0
 
 def plan(seconds: float, seed: int) -> list[Fault]:
     """What strikes when, in order. Seconds count from the start of the load."""
-    chance = random.Random(f"plan/{seed}")  # noqa: S311 - a plan is to be repeatable, not secret
+    chance = random.Random(f"plan/{seed}")
     faults = [Fault(COMPACTION_AT, "compact", "state topics")]
     second = BEGIN
     deck: list[Card] = _shuffled(FIRST, chance)

@@ -63,7 +63,7 @@ Function = Callable[..., Coroutine[Any, Any, Any]]
 
 def plant(points: Sequence[Point], seed: str, calm: Path) -> None:
     """Wrap the functions of the points; while the file `calm` exists nothing strikes."""
-    chance = random.Random(seed)  # noqa: S311 - what strikes is to be repeatable, not secret
+    chance = random.Random(seed)
 
     def strike(point: Point) -> None:
         if chance.random() < point.probability and not calm.exists():
@@ -74,9 +74,7 @@ def plant(points: Sequence[Point], seed: str, calm: Path) -> None:
         setattr(owner, name, _striking(getattr(owner, name), point, strike, before=before))
 
 
-def _striking(
-    function: Function, point: Point, strike: Callable[[Point], None], *, before: bool
-) -> Function:
+def _striking(function: Function, point: Point, strike: Callable[[Point], None], *, before: bool) -> Function:
     async def wrapper(*arguments: Any, **named: Any) -> Any:
         if before:
             strike(point)

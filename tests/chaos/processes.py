@@ -1,4 +1,4 @@
-"""Every process of ours as an operating-system process of its own, kept running through all that strikes it."""
+"""Every process of ours as an operating-system process of its own, kept running whatever strikes it."""
 
 import asyncio
 import os
@@ -80,13 +80,14 @@ class Processes:
         """The gateway's address."""
         return f"http://{HOST}:{self._ports['gateway']}"
 
-    def start(self, names: Sequence[str] = tuple(NAMES)) -> None:
-        """Start processes at once; returns when all are ready, raises StackError when one is not."""
-        parts = {name: self._launch(name) for name in names}
+    def start(self, names: Sequence[str] = tuple(NAMES), env: Mapping[str, str] | None = None) -> None:
+        """Start processes at once; returns when all are ready, raises StackError when one is not. `env`
+        holds for them alone."""
+        parts = {name: self._launch(name, env) for name in names}
         for name, part in parts.items():
             wait_ready(part, self._running[name], START_SECONDS)
 
-    def _launch(self, name: str) -> Part:
+    def _launch(self, name: str, env: Mapping[str, str] | None = None) -> Part:
         module = NAMES.get(name) or ("consumers", name.partition("+")[0])
         arguments = self._rig.command(name, module, self._lives[name], self._calm)
         port = self._ports.get(name, 0)
@@ -98,6 +99,7 @@ class Processes:
             ready=lambda: over_http(port),
             env={
                 **self._env,
+                **(env or {}),
                 "PICKLY_PROCESS": name,
                 "PICKLY_LOG_LEVEL": "WARNING",
                 "PYTHONPATH": str(REPOSITORY),
@@ -182,7 +184,7 @@ class Processes:
         """No fail point strikes any more; returns when the frozen have thawed, each in its time."""
         self._calm.touch()
         while self._frozen or any(_stopped(process.pid) for process in self._running.values()):
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(LOOK)  # noqa: ASYNC110 - other processes set no event
 
     def stop(self, names: Sequence[str] | None = None) -> None:
         """Stop them as `./pickly down` would, and by force who does not listen."""
@@ -209,5 +211,3 @@ def _stopped(pid: int) -> bool:
         return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
     except psutil.NoSuchProcess:
         return False
-
-

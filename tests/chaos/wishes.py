@@ -116,9 +116,7 @@ def _bare(
     command: PickCommand, person: Person, seq: int, method: str, template: str, if_match: str | None = None
 ) -> Wish:
     values = (str(command.pick_id),)
-    return Wish(
-        person, command, seq, method, template, values, if_match=if_match, idempotency_key=_key()
-    )
+    return Wish(person, command, seq, method, template, values, if_match=if_match, idempotency_key=_key())
 
 
 def reaction(command: React | Unreact, person: Person, seq: int) -> Wish:
