@@ -19,7 +19,7 @@ from infra.local.servers import start_servers
 from tests.chaos.controls import CONTROLS
 from tests.chaos.run import Outcome, Run, chaos
 from tests.chaos.runs import controlled, honest
-from tests.chaos.tally import Tally
+from tests.chaos.tally import Tally, log_to
 
 
 async def main(run: Run, folder: Path, tally: Tally) -> Outcome:
@@ -46,6 +46,7 @@ def command(arguments: list[str]) -> int:
     seconds, seed = given.seconds, given.seed
     run = controlled(given.control, seed, seconds) if given.control else honest(seconds or 60.0, seed)
     folder = Path(tempfile.mkdtemp(prefix="pickly-chaos-"))
+    log_to(folder / "load.log")
     tally = Tally(quiet=given.json)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

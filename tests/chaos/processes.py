@@ -183,8 +183,8 @@ class Processes:
     async def calm_down(self) -> None:
         """No fail point strikes any more; returns when the frozen have thawed, each in its time."""
         self._calm.touch()
-        while self._frozen or any(_stopped(process.pid) for process in self._running.values()):
-            await asyncio.sleep(LOOK)  # noqa: ASYNC110 - other processes set no event
+        while self._frozen or any(_stopped(p.pid) for p in self._running.values()):  # noqa: ASYNC110 - polls
+            await asyncio.sleep(LOOK)
 
     def stop(self, names: Sequence[str] | None = None) -> None:
         """Stop them as `./pickly down` would, and by force who does not listen."""

@@ -28,8 +28,9 @@ async def come_to_rest(
 ) -> tuple[float, list[str]]:
     """Seconds until everything rested, and what still does not after `within`."""
     began = time.monotonic()
-    while (restless := await _restless(settings, wanted)) and time.monotonic() - began < within:
-        await asyncio.sleep(LOOK)  # noqa: ASYNC110 - other processes set no event
+    end = began + within
+    while (restless := await _restless(settings, wanted)) and time.monotonic() < end:  # noqa: ASYNC110 - polls
+        await asyncio.sleep(LOOK)
     return time.monotonic() - began, restless
 
 

@@ -1,9 +1,13 @@
 """What really happened, as it is counted, and what people are told while it does."""
 
+import logging
 import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
 
 
 @dataclass
@@ -36,3 +40,9 @@ class Tally:
     def restarted(self, name: str) -> None:
         """A dead process was started again."""
         self.restarts[name] += 1
+
+
+def log_to(file: Path) -> None:
+    """What the libraries of this process have to say goes to a file: outages are what they talk about."""
+    logging.basicConfig(filename=file, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    structlog.configure(logger_factory=structlog.WriteLoggerFactory(file.open("a")))
