@@ -25,7 +25,7 @@ class Habits:
     """What the crowd is like. Shares are probabilities; `pause` is between two commands of a key, `late` how
     many seconds after its life a key hears an old command again."""
 
-    lives: int = 40
+    lives: int = 90
     over_http: float = 0.5
     waiting: float = 0.2
     reactions: float = 0.35
@@ -97,11 +97,10 @@ class Crowd:
         """One command of the life; False when the run is over before it was acknowledged."""
         load, habits = self._load, self._habits
         step = life.step()
-        via = self._via()
-        wait = 3 if via == "http" and load.chance.random() < habits.waiting else 0
+        wait = 3 if load.chance.random() < habits.waiting else 0
         if load.chance.random() < habits.twice:
             self._task(self._repeat(step.wish))
-        delivered = await deliver(load, step.wish, via, wait=wait)
+        delivered = await deliver(load, step.wish, iter(self._via, None), wait=wait)
         if delivered.outcome != "acked":
             if not load.over.is_set():
                 load.wrong(step.wish, f"refused at the door: {delivered.answer}")

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -67,18 +68,20 @@ class Delivered:
     answer: Answer | None = None
 
 
-async def deliver(load: Load, wish: Wish, via: Via, *, wait: int = 0) -> Delivered:
+async def deliver(load: Load, wish: Wish, ways: Iterator[Via], *, wait: int = 0) -> Delivered:
     """Send until it is acknowledged or refused, with the same id; `unknown` only when the run is over.
 
-    `wait` is how many seconds the request asks the gateway to wait for the outcome.
+    Each attempt goes the next of `ways`. `wait` is how many seconds a request asks the gateway to wait for
+    the outcome.
     """
-    while True:
+    for via in ways:
         delivered = await attempt(load, wish, via, wait=wait)
         if delivered.outcome == "acked" or (delivered.outcome == "refused" and _final(delivered)):
             return delivered
         if load.over.is_set():
             return Delivered("unknown", delivered.answer)
         await asyncio.sleep(load.chance.uniform(*AGAIN))
+    raise AssertionError("the ways have ended before the wish was delivered")
 
 
 async def attempt(
