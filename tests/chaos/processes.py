@@ -186,12 +186,15 @@ class Processes:
         while self._frozen or any(_stopped(p.pid) for p in self._running.values()):  # noqa: ASYNC110 - polls
             await asyncio.sleep(LOOK)
 
-    def stop(self, names: Sequence[str] | None = None) -> None:
-        """Stop them as `./pickly down` would, and by force who does not listen."""
-        chosen = [name for name in self._running if names is None or name in names]
-        leaving = [(name, self._running.pop(name)) for name in chosen]
-        with ThreadPoolExecutor(max_workers=max(len(leaving), 1)) as pool:
-            list(pool.map(self._stop, *zip(*leaving, strict=True)) if leaving else ())
+    async def retire(self, name: str) -> None:
+        """Stop one for good, while the others are kept running."""
+        await asyncio.to_thread(self._stop, name, self._running.pop(name))
+
+    def stop(self) -> None:
+        """Stop all as `./pickly down` would, and by force who does not listen."""
+        leaving, self._running = self._running, {}
+        with ThreadPoolExecutor(max_workers=len(NAMES)) as pool:
+            list(pool.map(self._stop, leaving, leaving.values()))
 
     def _stop(self, name: str, process: subprocess.Popen[bytes]) -> None:
         stop_child(process, Part(name, command=list, folder=self._folder, log=self._folder / f"{name}.log"))

@@ -120,6 +120,7 @@ async def _judged(
     try:
         load = await _struck(run, servers, processes, settings, folder, tally)
         tally.say("calm     the load is over; waiting until everything rests")
+        await processes.retire("clock")  # its ticks would come between two looks of the judge
         drained, restless = await come_to_rest(settings, run.rest_seconds)
     finally:
         keeping.cancel()
