@@ -159,7 +159,7 @@ class Model:
 
 def _unreact(entry: Entry, unreact: Unreact, subject: Subject) -> Decided:
     if subject.content is None:
-        return Decided(entry, "unchanged")
+        return Decided(entry, "unchanged", after=subject.changed_by)
     return _change_to(entry, subject, REACTION_EVENTS.name, unreact.key, None)
 
 
