@@ -15,11 +15,12 @@ from pathlib import Path
 import uvloop
 
 from infra.local.errors import StackError
-from infra.local.servers import start_servers
+from infra.local.servers import Servers, start_servers
 from tests.chaos.controls import CONTROLS
 from tests.chaos.run import Outcome, Run, chaos
 from tests.chaos.runs import controlled, honest
 from tests.chaos.tally import Tally, log_to
+from tests.chaos.threads import in_thread
 
 
 async def main(run: Run, folder: Path, tally: Tally) -> Outcome:
@@ -27,17 +28,14 @@ async def main(run: Run, folder: Path, tally: Tally) -> Outcome:
     stop = asyncio.current_task()
     assert stop is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.cancel)
-    starting = asyncio.create_task(asyncio.to_thread(start_servers, folder / "servers", s3=False))
+    servers: list[Servers] = []
     try:
-        servers = await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        (await starting).stop()
-        raise
-    try:
+        await in_thread(lambda: servers.append(start_servers(folder / "servers", s3=False)))
         tally.say("servers  Kafka, PostgreSQL and Valkey answer")
-        return await chaos(run, servers, folder, tally)
+        return await chaos(run, servers[0], folder, tally)
     finally:
-        await asyncio.to_thread(servers.stop)
+        for each in servers:
+            await in_thread(each.stop)
 
 
 def command(arguments: list[str]) -> int:

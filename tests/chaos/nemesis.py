@@ -16,6 +16,7 @@ from tests.chaos.compaction import force_compaction
 from tests.chaos.plan import Fault
 from tests.chaos.processes import Processes
 from tests.chaos.tally import Tally
+from tests.chaos.threads import in_thread
 
 DARK: Final = (0.5, 2.5)
 """Seconds from a power cut to the restart of the server."""
@@ -39,6 +40,7 @@ class Nemesis:
         self._settings = settings
         self._tally = tally
         self._chance = random.Random(f"nemesis/{seed}")
+        self._dark: set[str] = set()
         self._works: dict[str, Callable[[str], Awaitable[None]]] = {
             "kill": self._kill,
             "freeze": self._freeze,
@@ -52,9 +54,13 @@ class Nemesis:
 
     async def carry_out(self, plan: Sequence[Fault]) -> None:
         """Each fault at its second from now; returns when the last has ended. Raises what went wrong."""
-        async with asyncio.TaskGroup() as strikes:
-            for fault in plan:
-                strikes.create_task(self._strike(fault))
+        strikes = [asyncio.create_task(self._strike(fault)) for fault in plan]
+        try:
+            await asyncio.gather(*strikes)
+        finally:
+            for strike in strikes:
+                strike.cancel()
+            await asyncio.gather(*strikes, return_exceptions=True)
 
     async def _strike(self, fault: Fault) -> None:
         await asyncio.sleep(fault.second)
@@ -86,10 +92,15 @@ class Nemesis:
         return next((name for name in relays if port in _local_ports(self._processes.pid(name))), relays[0])
 
     async def _power_cut(self, server: str) -> None:
+        if server in self._dark:
+            self._tally.say(f"spared   {server} is still on its way back")
+            return
+        self._dark.add(server)
         self._tally.killed(server, "power cut")
-        await asyncio.to_thread(self._servers.kill, server)
+        await in_thread(self._servers.kill, server)
         await asyncio.sleep(self._chance.uniform(*DARK))
-        await asyncio.to_thread(self._servers.restart, server)
+        await in_thread(self._servers.restart, server)
+        self._dark.discard(server)
         self._tally.restarted(server)
         self._tally.say(f"again    {server} answers")
 

@@ -24,6 +24,7 @@ from infra.local.servers import REPOSITORY
 from tests.chaos.plan import DECIDERS, PROJECTIONS
 from tests.chaos.points import CONSUMER, RELAY, Point
 from tests.chaos.tally import Tally
+from tests.chaos.threads import in_thread
 
 FROZEN_SECONDS: Final = 11.0
 """Longer than a group's session (6 s), a silent connection (3 and 8 s) and a relay's transaction (10 s)."""
@@ -143,7 +144,7 @@ class Processes:
             await asyncio.sleep(seconds)
         finally:
             visitor.send_signal(signal.SIGTERM)
-            await asyncio.to_thread(_wait, visitor)
+            await in_thread(_wait, visitor)
 
     async def keep(self) -> None:
         """Start the dead again and continue the frozen, for ever."""
@@ -188,7 +189,7 @@ class Processes:
 
     async def retire(self, name: str) -> None:
         """Stop one for good, while the others are kept running."""
-        await asyncio.to_thread(self._stop, name, self._running.pop(name))
+        await in_thread(self._stop, name, self._running.pop(name))
 
     def stop(self) -> None:
         """Stop all as `./pickly down` would, and by force who does not listen."""

@@ -1,6 +1,5 @@
 """Read models built again from the log alone, by the runtime itself, in another database; and compared."""
 
-import asyncio
 from typing import Final
 
 import asyncpg
@@ -11,6 +10,7 @@ from infra.settings import Settings
 from tests.chaos.checker_evidence import READ_MODELS
 from tests.chaos.processes import Processes
 from tests.chaos.rest import come_to_rest
+from tests.chaos.threads import in_thread
 
 WITHIN: Final = 120.0
 
@@ -20,11 +20,11 @@ async def compare_rebuilt(settings: Settings, scratch: Settings, processes: Proc
 
     `processes` have been stopped: the projections started here take their places in the same groups.
     """
-    await asyncio.to_thread(processes.start, PROJECTIONS, {"PICKLY_DATABASE": scratch.database})
+    await in_thread(processes.start, PROJECTIONS, {"PICKLY_DATABASE": scratch.database})
     try:
         _, restless = await come_to_rest(scratch, WITHIN, lambda group: group in PROJECTIONS)
     finally:
-        await asyncio.to_thread(processes.stop)
+        await in_thread(processes.stop)
     if restless:
         return [f"the rebuild did not come to its end: {line}" for line in restless]
     live, rebuilt = await _rows(settings), await _rows(scratch)

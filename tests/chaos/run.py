@@ -28,6 +28,7 @@ from tests.chaos.rebuilt import compare_rebuilt
 from tests.chaos.rest import come_to_rest
 from tests.chaos.stage import fresh_database, fresh_topics
 from tests.chaos.tally import Tally
+from tests.chaos.threads import in_thread
 from tests.chaos.verdict import Verdict
 
 REST_SECONDS: Final = 120.0
@@ -106,11 +107,11 @@ async def chaos(run: Run, servers: Servers, folder: Path, tally: Tally) -> Outco
         processes = Processes(folder, env, run.rig, tally)
         processes.frozen_seconds = run.frozen_seconds
         try:
-            await asyncio.to_thread(processes.start)
+            await in_thread(processes.start)
             tally.say(f"ready    {len(NAMES)} processes; load and faults for {run.seconds:.0f} s")
             return await _judged(run, servers, processes, settings, folder, tally)
         finally:
-            await asyncio.to_thread(processes.stop)
+            await in_thread(processes.stop)
 
 
 async def _judged(
@@ -144,9 +145,7 @@ async def _struck(
         planting = asyncio.create_task(plant(load, settings.kafka, cabinet)) if run.poison else None
         telling = asyncio.create_task(_tell(load, tally))
         try:
-            async with asyncio.TaskGroup() as work:
-                work.create_task(nemesis.carry_out(run.plan))
-                work.create_task(asyncio.sleep(run.seconds))
+            await asyncio.gather(nemesis.carry_out(run.plan), asyncio.sleep(run.seconds))
             await processes.calm_down()
         finally:
             load.over.set()
@@ -190,7 +189,7 @@ async def _compacted_and_rebuilt(
         verdict.add("tail_wrong", f"after compaction: {wrong}")
     tally.say(f"tails    looked at again after compaction, which took {time.monotonic() - began:.1f} s")
     began = time.monotonic()
-    await asyncio.to_thread(processes.stop)
+    await in_thread(processes.stop)
     async with fresh_database(servers) as scratch:
         differences = await compare_rebuilt(settings, scratch, processes)
     for difference in differences:
