@@ -5,7 +5,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID, uuid4
@@ -63,35 +63,31 @@ def sound(author: UUID, body: Mapping[str, object] | None = None) -> Poison:
     return Poison("sound", "", PICK_COMMANDS, place, meta.id, "PublishPick", key, value, headers)
 
 
-def _with(poison: Poison, **changes: object) -> Poison:
-    return Poison(**{**vars(poison), **changes})  # type: ignore[arg-type]  # the fields of Poison
-
-
 def _header(poison: Poison, name: str, value: bytes | None) -> tuple[Header, ...]:
     return (*(each for each in poison.headers if each[0] != name), (name, value))
 
 
 def _headers(name: str, value: bytes | None) -> Callable[[Poison], Poison]:
-    return lambda poison: _with(poison, headers=_header(poison, name, value))
+    return lambda poison: replace(poison, headers=_header(poison, name, value))
 
 
 def _without(name: str) -> Callable[[Poison], Poison]:
-    return lambda poison: _with(poison, headers=tuple(each for each in poison.headers if each[0] != name))
+    return lambda poison: replace(poison, headers=tuple(each for each in poison.headers if each[0] != name))
 
 
 def _value(value: bytes | None) -> Callable[[Poison], Poison]:
-    return lambda poison: _with(poison, value=value)
+    return lambda poison: replace(poison, value=value)
 
 
 def _other_topic(poison: Poison) -> Poison:
     """Social reads this type, but from its own topic."""
     headers = _header(poison, "ce_type", b"PickPublished")
-    return _with(poison, topic=REACTION_COMMANDS, type="PickPublished", headers=headers)
+    return replace(poison, topic=REACTION_COMMANDS, type="PickPublished", headers=headers)
 
 
 def _bad_reaction(poison: Poison) -> Poison:
     react = React(pick_id=uuid4(), account_id=uuid4(), kind="like")
-    return _with(
+    return replace(
         poison,
         topic=REACTION_COMMANDS,
         partition=partition_of(react.key, REACTION_COMMANDS),
@@ -104,7 +100,7 @@ def _bad_reaction(poison: Poison) -> Poison:
 
 DEEP: Final = b"[" * 5_000 + b"]" * 5_000
 KINDS: Final[dict[str, tuple[str, Callable[[Poison], Poison]]]] = {
-    "oversize": ("oversize", lambda poison: _with(poison, value=b"x" * (MAX_BODY + 1))),
+    "oversize": ("oversize", lambda poison: replace(poison, value=b"x" * (MAX_BODY + 1))),
     "no type": ("no_type", _without("ce_type")),
     "empty type": ("no_type", _headers("ce_type", b"")),
     "null header": ("undecodable_headers", _headers("ce_extra", None)),
@@ -115,19 +111,19 @@ KINDS: Final[dict[str, tuple[str, Callable[[Poison], Poison]]]] = {
     "actor no UUID": ("bad_envelope", _headers("ce_actor", b"root")),
     "endless version": ("bad_envelope", _headers("ce_expectedversion", b"9" * 4_000)),
     "foreign digits": ("bad_envelope", _headers("ce_expectedversion", "３".encode())),
-    "no key": ("no_key", lambda poison: _with(poison, key=None)),
-    "key not UTF-8": ("undecodable_key", lambda poison: _with(poison, key=b"\xff\xfe\xfd")),
-    "key with NUL": ("undecodable_key", lambda poison: _with(poison, key=b"a\x00b")),
-    "key of another": ("wrong_key", lambda poison: _with(poison, key=str(uuid4()).encode())),
+    "no key": ("no_key", lambda poison: replace(poison, key=None)),
+    "key not UTF-8": ("undecodable_key", lambda poison: replace(poison, key=b"\xff\xfe\xfd")),
+    "key with NUL": ("undecodable_key", lambda poison: replace(poison, key=b"a\x00b")),
+    "key of another": ("wrong_key", lambda poison: replace(poison, key=str(uuid4()).encode())),
     "no body": ("invalid_body", _value(None)),
     "empty body": ("invalid_body", _value(b"")),
-    "half a body": ("invalid_body", lambda poison: _with(poison, value=(poison.value or b"")[:-20])),
+    "half a body": ("invalid_body", lambda poison: replace(poison, value=(poison.value or b"")[:-20])),
     "body not UTF-8": ("invalid_body", _value(b'{"note":"\xff"}')),
     "deep body": ("invalid_body", _value(DEEP)),
     "body of another shape": ("invalid_body", _value(b'["PublishPick"]')),
     "NUL in a note": (
         "invalid_body",
-        lambda p: _with(p, value=(p.value or b"").replace(b"dies", b"\\u0000")),
+        lambda p: replace(p, value=(p.value or b"").replace(b"dies", b"\\u0000")),
     ),
     "unknown reaction": ("invalid_body", _bad_reaction),
     "another topic's type": ("wrong_topic", _other_topic),
@@ -155,9 +151,9 @@ class Cabinet:
             self._names = self._chance.sample(names := [*KINDS, *HARMLESS], len(names))
         name = self._names.pop()
         if name in HARMLESS:
-            return _with(HARMLESS[name](sound(author)), name=name)
+            return replace(HARMLESS[name](sound(author)), name=name)
         reason, make = KINDS[name]
-        poison = _with(make(sound(author)), name=name, reason=reason)
+        poison = replace(make(sound(author)), name=name, reason=reason)
         place = (poison.topic.name, poison.partition)
         if self._planted[place] >= MOST:
             return None
