@@ -63,7 +63,8 @@ async def _send(load: Load, kafka: str, poison: Poison) -> Outcome:
 
 
 def _record(load: Load, poison: Poison, outcome: Outcome, place: str) -> None:
-    load.counts["poison" if poison.reason else "hostile"] += 1
+    if outcome != "refused":
+        load.counts["poison" if poison.reason else "hostile"] += 1
     load.ledger.record(
         Attempt(
             id=poison.id,
