@@ -13,7 +13,8 @@ from infra.settings import Settings
 from infra.telemetry.errors import describe
 
 # Server away, starting, stopping, out of connections or too slow. InterfaceError is also a ValueError when an
-# argument is bad: that is a defect here, not an outage.
+# argument is bad: that is a defect here, not an outage. InternalClientError is what asyncpg raises on a
+# connection on which the server has said that it ends, but which it has not closed yet.
 OUTAGES: Final = (
     OSError,
     TimeoutError,
@@ -21,6 +22,7 @@ OUTAGES: Final = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.InvalidAuthorizationSpecificationError,
 )
 
@@ -44,7 +46,11 @@ class Database:
         """The rows of one statement."""
         try:
             async with self._pool.acquire(timeout=self._seconds) as connection:
-                return await connection.fetch(query, *arguments)
+                try:
+                    return await connection.fetch(query, *arguments)
+                except asyncpg.InternalClientError:
+                    connection.terminate()  # so that nobody gets it again
+                    raise
         except OUTAGES as error:
             if isinstance(error, ValueError):
                 raise
