@@ -19,6 +19,7 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
+from infra import logs
 from infra.local.errors import StackError
 from infra.local.servers import start_servers
 from infra.settings import Settings, settings
@@ -83,6 +84,7 @@ def main(arguments: Sequence[str]) -> int:
         for name, bench in BENCHES.items():
             sys.stdout.write(f"{name:12}{bench.does.partition(chr(10))[0]}\n")
         return 0
+    logs.configure("bench", "WARNING")  # on stderr: stdout is for the document
     say = Console(stderr=True, quiet=asked.json and not sys.stderr.isatty())
     try:
         with servers(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
