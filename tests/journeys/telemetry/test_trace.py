@@ -1,6 +1,7 @@
 """One trace from the request to the read models, as a collector sees it."""
 
 import asyncio
+import re
 from collections.abc import Callable
 
 import httpx
@@ -11,6 +12,7 @@ from tests.journeys.conftest import Person
 from tests.journeys.telemetry.conftest import Watched
 
 ROUTE = "POST /v1/picks"
+EXEMPLAR = re.compile(r'# \{trace_id="([0-9a-f]{32})"\}')
 Step = tuple[str, str]
 """Process and name of a span."""
 GATEWAY, SENT = ("gateway", ROUTE), ("gateway", "send pick.commands")
@@ -124,7 +126,9 @@ async def test_log_lines_of_a_request_carry_its_trace(
     assert steps[GATEWAY].span_id in line
 
 
-async def test_latencies_lead_to_traces(person: Callable[[], Person], ref: str, stack: Watched) -> None:
+async def test_latencies_lead_to_traces(
+    person: Callable[[], Person], ref: str, stack: Watched, collector: Collector
+) -> None:
     client = root(sampled=False)
     await publish(person(), ref, client.header)
 
@@ -135,11 +139,14 @@ async def test_latencies_lead_to_traces(person: Callable[[], Person], ref: str, 
             for name, port in stack.ports.items()
         }
 
-    exemplar = f'# {{trace_id="{client.trace_id}"}}'
     for name, histogram in (
         ("gateway", "pickly_http_seconds_bucket"),
         ("curation", "pickly_transaction_seconds_bucket"),
         ("read_picks", "pickly_message_age_seconds_bucket"),
     ):
         lines = [line for line in metrics[name].splitlines() if line.startswith(histogram)]
-        assert any(exemplar in line for line in lines), name
+        for trace_id in {found[1] for line in lines if (found := EXEMPLAR.search(line))}:
+            await arrived(collector, trace_id, 1)
+            break
+        else:
+            raise AssertionError(f"{histogram} of {name} leads nowhere")
