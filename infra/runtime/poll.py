@@ -211,7 +211,7 @@ COST_LIMIT: Final = 5.0
 def unknown_type(record: Record) -> str:
     """Why a partition stands still at a message that is newer than the code, or that nobody should send."""
     kind = dict(record.headers).get("ce_type") or b""
-    return f"unknown type {type_name(kind.decode(errors='replace'))} at offset {record.offset}"
+    return f"unknown type {type_name(kind.decode(errors='replace'))!r} at offset {record.offset}"
 
 
 def portions(unit: Mapping[TopicPartition, Sequence[Decoded]]) -> list[Unit]:
