@@ -24,7 +24,9 @@ def test_no_mutant_is_stale_or_changes_nothing() -> None:
 def test_the_tests_of_every_mutant_exist() -> None:
     named = {test.partition("::")[::2] for mutant in MUTANTS.values() for test in mutant.tests}
 
-    missing = [f"{path}::{name}" for path, name in named if name not in functions(ROOT / path)]
+    missing = [
+        f"{path}::{name}" for path, name in named if name.partition("[")[0] not in functions(ROOT / path)
+    ]
 
     assert missing == []
 
