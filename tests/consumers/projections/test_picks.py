@@ -78,6 +78,12 @@ async def test_an_edge_that_ended_counts_no_more_and_once(picks_db: Db) -> None:
     assert await counts(picks_db) == {"like": 1}
 
 
+async def test_of_what_nobody_reacts_with_any_more_nothing_is_left(picks_db: Db) -> None:
+    await count_reaction(batch(reacted(), reacted(ANA)), picks_db)
+    await uncount_reaction(batch(reaction_gone(), reaction_gone(ANA)), picks_db)
+    assert await counts(picks_db) == {}
+
+
 async def test_a_late_end_of_an_earlier_life_ends_nothing(picks_db: Db) -> None:
     await count_reaction(batch(reacted(version=3)), picks_db)
     await uncount_reaction(batch(reaction_gone(version=2)), picks_db)

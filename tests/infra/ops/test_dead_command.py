@@ -50,7 +50,7 @@ async def test_a_letter_is_found_shown_masked_and_replayed(team: Curation) -> No
     code, shown = await dead(team.settings, "show", row["example"])
     assert code == 0
     assert str(died.author_id) in shown
-    assert "ValueError: <text" in shown
+    assert "ValueError" in shown
     assert SECRET not in shown
 
     code, told = await dead(team.settings, "replay", "--schema-version", "0.0.1", "--dry-run")
