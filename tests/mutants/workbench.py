@@ -17,8 +17,8 @@ from tests.mutants.catalogue import Mutant
 ROOT: Final = Path(__file__).parents[2]
 LIMIT: Final = 300.0
 """Seconds for the tests of one mutant; a bug may also make them hang."""
-TOLD: Final = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
-OPTIONS: Final = ("-q", "-x", "--tb=line", "-p", "no:cacheprovider")
+TOLD: Final = re.compile(r"^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$", re.MULTILINE)
+OPTIONS: Final = ("-q", "-x", "--tb=line", "-p", "no:cacheprovider", "-m", "not long")
 FAILED: Final = 1
 """pytest's exit code when tests ran and some failed; above: none ran, or not as asked."""
 
