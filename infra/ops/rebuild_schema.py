@@ -172,7 +172,7 @@ async def swap(db: "Connection", projection: str, wanted: Mapping[TopicPartition
     """Put the shadow in the live one's place, within the transaction of `held`. Raises NotYetError.
 
     Whoever waits to move an old position finds none, and reads it again: from the new table. The views go
-    first: a reader locks a view and then its tables, and the other way round the two would wait for each other.
+    first: a reader locks a view and then its tables; the other way round they would wait for each other.
     """
     shadow, old = f"{projection}{NEXT_SUFFIX}", f"{projection}{OLD_SUFFIX}"
     if not await db.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):

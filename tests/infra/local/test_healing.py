@@ -21,7 +21,6 @@ import pathlib, sys
 here = pathlib.Path(sys.argv[1])
 (here / "log").open("a").write(sys.argv[2] + "\\n")
 """
-Make = Callable[..., Supervisor]
 
 
 class Ward:
@@ -55,6 +54,7 @@ class Ward:
         return file.read_text().splitlines() if file.exists() else []
 
 
+Make = Callable[[Ward], Supervisor]
 HEAL = "(here / f'ill.{sys.argv[3]}').unlink() if 'then' in sys.argv[2] else None"
 FAIL = "sys.exit(3)"
 WAIT = "import time; time.sleep(600)"
@@ -66,9 +66,9 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     made: list[Supervisor] = []
     monkeypatch.setattr(healing.Healer.__init__, "__defaults__", (0.05,))
 
-    def supervisor(ward: Ward, parts: Sequence[Part] = ()) -> Supervisor:
+    def supervisor(ward: Ward) -> Supervisor:
         care = Care(ward.look, ("picks", "things"), ward.cure)
-        made.append(Supervisor(tmp_path, parts, Console(), care=care))
+        made.append(Supervisor(tmp_path, parts_of(tmp_path)[:1], Console(), care=care))
         return made[-1]
 
     yield supervisor
@@ -86,7 +86,7 @@ def test_who_falls_ill_is_healed_once_each_time_and_it_is_said(
     tmp_path: Path, make: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ward = Ward(tmp_path, HEAL)
-    assert make(ward, parts_of(tmp_path)[:1]).start()
+    assert make(ward).start()
     for times in (1, 2):
         ward.fall_ill("picks")
         until(lambda times=times: ward.done == ["picks first", "picks then"] * times, "it is healed")  # type: ignore[misc]  # bound at once
@@ -113,7 +113,7 @@ def test_a_cure_that_fails_is_not_tried_again_and_status_says_so(
     assert "Try it by hand: ./pickly rebuild picks" in capsys.readouterr().out
     status = look(tmp_path, probe)
     assert not status["ready"]
-    assert "ended with exit code 3; its log is" in status["parts"][0]["why"]
+    assert "ended with exit code 3; its log is" in status["parts"][-1]["why"]
 
 
 def test_what_no_cure_is_known_for_is_told_once(
@@ -138,7 +138,7 @@ def test_while_one_is_healed_parts_may_take_their_time_to_be_ready(
         tmp_path, f"import time; time.sleep(2); {HEAL}; (here / 'server.unready').unlink(missing_ok=True)"
     )
     ward.fall_ill("picks")
-    assert make(ward, parts_of(tmp_path)[:1]).start()
+    assert make(ward).start()
     assert starts(tmp_path, "server") == 1
 
 
@@ -149,7 +149,7 @@ def test_stopping_ends_the_cure(tmp_path: Path, make: Make) -> None:
     supervisor.start()
     until(lambda: record(tmp_path)["state"] == "running" and ward.done != [], "it is at it")
     process = record(tmp_path)["process"]
-    assert look(tmp_path, probe)["parts"][0]["why"] == "picks is built anew"
+    assert look(tmp_path, probe)["parts"][-1]["why"] == "picks is built anew"
     supervisor.stop()
     until(lambda: find(process) is None, "it is gone")
     assert ward.done == ["picks first"]

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+import asyncpg
 import pytest
 from aiokafka import TopicPartition
 
@@ -20,10 +21,11 @@ async def shop(stage: Stage) -> AsyncIterator[tuple[Stage, Contract]]:
     """A topic of widgets, and an empty schema beside the live one for the same role."""
     c = contract("shadow", partitions=3)
     await stage.make(c.events)
-    async with stage.db.acquire() as db, db.transaction():
-        await db.execute(f"CREATE ROLE {NEXT}")  # the helper grants to the role of that name
-        await make_schema(db, NEXT, "projection", READ_SCHEMA)
-        await db.execute(f"GRANT {NEXT} TO read_widgets")
+    db = await asyncpg.connect(stage.settings.dsn("postgres"))
+    await db.execute(f"CREATE ROLE {NEXT}")  # the helper grants to the role of that name
+    await make_schema(db, NEXT, "projection", READ_SCHEMA)
+    await db.execute(f"GRANT {NEXT} TO read_widgets")
+    await db.close()
     yield stage, c
     await stage.db.execute(f"DROP SCHEMA {NEXT} CASCADE; DROP OWNED BY {NEXT}; DROP ROLE {NEXT}")
 
