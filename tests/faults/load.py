@@ -40,7 +40,7 @@ class Wish:
     if_match: int | None = None
 
 
-def life(pick: UUID, me: UUID, ref: str) -> Iterator[Wish]:
+def life(pick: UUID, me: UUID, ref: str, *, deleting: bool = True) -> Iterator[Wish]:
     """What a person does with one film: every command there is, each in the state that the last one left."""
     path, key, topic = f"/v1/picks/{pick}", str(pick), PICK_COMMANDS.name
     heart, edge = f"{path}/reactions/love", f"{pick}/{me}/love"
@@ -48,18 +48,22 @@ def life(pick: UUID, me: UUID, ref: str) -> Iterator[Wish]:
     yield Wish("PUT", heart, "React", REACTION_COMMANDS.name, edge, 1)
     yield Wish("POST", "/v1/picks", "PublishPick", topic, key, 1, film)
     yield Wish("PATCH", path, "EditPick", topic, key, 2, b'{"note":"once"}', if_match=1)
-    yield Wish("DELETE", path, "DeletePick", topic, key, 3)
     yield Wish("DELETE", heart, "Unreact", REACTION_COMMANDS.name, edge, 2)
+    if not deleting:
+        return
+    yield Wish("DELETE", path, "DeletePick", topic, key, 3)
     yield Wish("POST", f"{path}/restore", "RestorePick", topic, key, 4)
     yield Wish("PATCH", path, "EditPick", topic, key, 5, b'{"rating":null}', if_match=4)
 
 
 @dataclass
 class Load:
-    """`answers` counts statuses, 0 for no answer; `slowest` is the longest that anybody waited for one."""
+    """`answers` counts statuses, 0 for no answer; `slowest` is the longest that anybody waited for one.
+    `deleting`: whether people also delete what they published, and bring it back."""
 
     world: World
     seed: int = 1
+    deleting: bool = True
     acked: int = 0
     answers: Counter[int] = field(default_factory=Counter)
     slowest: float = 0.0
@@ -88,7 +92,7 @@ class Load:
         me = ids.account_id(handle)
         while not self.enough.is_set():
             ref = f"movielens:{uuid4().hex}"
-            for wish in life(ids.pick_id(me, ids.thing_id(ref)), me, ref):
+            for wish in life(ids.pick_id(me, ids.thing_id(ref)), me, ref, deleting=self.deleting):
                 await self._insist(http, token, wish, twice=chance.random() < 0.1)
                 await asyncio.sleep(0.01)
 
