@@ -10,6 +10,7 @@ import structlog
 from gateway.config import GatewaySettings
 from gateway.problems import ProblemError
 from infra.settings import Settings
+from infra.telemetry.errors import describe
 
 # Server away, starting, stopping, out of connections or too slow. InterfaceError is also a ValueError when an
 # argument is bad: that is a defect here, not an outage. InternalClientError is what asyncpg raises on a
@@ -53,7 +54,7 @@ class Database:
         except OUTAGES as error:
             if isinstance(error, ValueError):
                 raise
-            log.warning("the database does not answer", error=repr(error))
+            log.warning("the database does not answer", error=describe(error))
             raise ProblemError("unavailable", "The database does not answer; try again soon.") from None
 
     async def fetchrow(self, query: str, *arguments: object) -> "asyncpg.Record | None":
