@@ -17,7 +17,11 @@ import uvloop
 from infra import logs
 from infra.probes import Probes
 from infra.settings import Settings, settings
+<<<<<<< HEAD
 from infra.telemetry.tracing import tracing
+=======
+from infra.writers import tell_of_resets
+>>>>>>> faults
 
 STOP_SECONDS: Final = 15.0
 
@@ -63,6 +67,7 @@ def run(main: Main, stop_seconds: float = STOP_SECONDS) -> int:
     listeners = _listen(config)
     watchdog = threading.Timer(stop_seconds, _give_up, (stop_seconds,))
     watchdog.daemon = True
+    tell_of_resets()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_supervise(main, listeners, watchdog))
