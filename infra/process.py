@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import structlog
 import uvicorn
@@ -17,6 +17,7 @@ import uvloop
 from infra import logs
 from infra.probes import Probes
 from infra.settings import Settings, settings
+from infra.telemetry.tracing import tracing
 
 STOP_SECONDS: Final = 15.0
 
@@ -58,6 +59,7 @@ def run(main: Main, stop_seconds: float = STOP_SECONDS) -> int:
     """
     config = settings()
     logs.configure(config.process, config.log_level)
+    tracing.start(config)
     listeners = _listen(config)
     watchdog = threading.Timer(stop_seconds, _give_up, (stop_seconds,))
     watchdog.daemon = True
@@ -65,6 +67,7 @@ def run(main: Main, stop_seconds: float = STOP_SECONDS) -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_supervise(main, listeners, watchdog))
     finally:
+        tracing.stop()
         watchdog.cancel()
 
 
@@ -82,6 +85,7 @@ def _listen(config: Settings) -> list[socket.socket]:
 
 async def _supervise(main: Main, listeners: list[socket.socket], watchdog: threading.Timer) -> int:
     process = Process()
+    asyncio.get_running_loop().set_exception_handler(_tell)
 
     def stop() -> None:
         if not process.stopping.is_set():
@@ -110,6 +114,11 @@ async def _supervise(main: Main, listeners: list[socket.socket], watchdog: threa
             await serving
     log.info("stopped")
     return 0
+
+
+def _tell(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What asyncio logs itself quotes the error; its message alone does not."""
+    log.error("nobody awaited an error", what=context["message"], exc_info=context.get("exception"))
 
 
 def _give_up(seconds: float) -> None:

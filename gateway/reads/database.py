@@ -10,9 +10,11 @@ import structlog
 from gateway.config import GatewaySettings
 from gateway.problems import ProblemError
 from infra.settings import Settings
+from infra.telemetry.errors import describe
 
 # Server away, starting, stopping, out of connections or too slow. InterfaceError is also a ValueError when an
-# argument is bad: that is a defect here, not an outage.
+# argument is bad: that is a defect here, not an outage. InternalClientError is what asyncpg raises on a
+# connection on which the server has said that it ends, but which it has not closed yet.
 OUTAGES: Final = (
     OSError,
     TimeoutError,
@@ -20,6 +22,7 @@ OUTAGES: Final = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.InvalidAuthorizationSpecificationError,
 )
 
@@ -43,11 +46,15 @@ class Database:
         """The rows of one statement."""
         try:
             async with self._pool.acquire(timeout=self._seconds) as connection:
-                return await connection.fetch(query, *arguments)
+                try:
+                    return await connection.fetch(query, *arguments)
+                except asyncpg.InternalClientError:
+                    connection.terminate()  # so that nobody gets it again
+                    raise
         except OUTAGES as error:
             if isinstance(error, ValueError):
                 raise
-            log.warning("the database does not answer", error=repr(error))
+            log.warning("the database does not answer", error=describe(error))
             raise ProblemError("unavailable", "The database does not answer; try again soon.") from None
 
     async def fetchrow(self, query: str, *arguments: object) -> "asyncpg.Record | None":

@@ -30,11 +30,15 @@ async def last_of(db: Db, states: Sequence[Incoming]) -> dict[tuple[str, str], i
 
 
 async def remember(db: Db, tombstones: Sequence[tuple[str, str, int]]) -> None:
-    """Write down (topic, key, sequence); a lower sequence than the remembered one changes nothing."""
+    """Write down (topic, key, sequence); a lower sequence than the remembered one changes nothing.
+
+    A key may come twice: it may live and die twice in one poll.
+    """
     await db.execute(
         "INSERT INTO gone (topic, key, sequence, at)"
-        " SELECT topic, key, sequence, clock_timestamp()"
-        "   FROM unnest($1::text[], $2::text[], $3::bigint[]) AS t(topic, key, sequence) ORDER BY topic, key"
+        " SELECT topic, key, max(sequence), clock_timestamp()"
+        "   FROM unnest($1::text[], $2::text[], $3::bigint[]) AS t(topic, key, sequence)"
+        "  GROUP BY topic, key ORDER BY topic, key"
         " ON CONFLICT (topic, key) DO UPDATE SET sequence = excluded.sequence, at = excluded.at"
         " WHERE excluded.sequence > gone.sequence",
         [tombstone[0] for tombstone in tombstones],

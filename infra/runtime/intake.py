@@ -21,6 +21,7 @@ from infra.runtime.fetch import FETCH_MS, Consumer, fetch
 from infra.runtime.group import Group
 from infra.runtime.poll import COST_LIMIT, Poller
 from infra.runtime.records import Record
+from infra.telemetry.errors import describe
 from infra.wake import Waker
 
 log = structlog.get_logger(__name__)
@@ -86,7 +87,7 @@ class Intake(ConsumerRebalanceListener):
                 await self._broker.start()
                 return
             except (KafkaError, OSError) as away:
-                log.warning("waiting_for_broker", group=self._group.name, error=repr(away)[:200])
+                log.warning("waiting_for_broker", group=self._group.name, error=describe(away))
                 await self._leave()
                 await asyncio.sleep(1)
 
@@ -101,7 +102,7 @@ class Intake(ConsumerRebalanceListener):
             async with asyncio.timeout(LEAVE_SECONDS):
                 await self._broker.stop()
         except (KafkaError, OSError, TimeoutError) as error:
-            log.warning("left_without_goodbye", group=self._group.name, error=repr(error)[:200])
+            log.warning("left_without_goodbye", group=self._group.name, error=describe(error))
 
     def failed(self) -> BaseException | None:
         """Why nothing is read any more, or None. FastStream and aiokafka keep such an end to themselves."""
@@ -114,7 +115,8 @@ class Intake(ConsumerRebalanceListener):
             ended += self._subscriber.tasks[-1:]
         if not ended:
             return None
-        why = "cancelled" if ended[0].cancelled() else repr(ended[0].exception())
+        cause = None if ended[0].cancelled() else ended[0].exception()
+        why = describe(cause) if cause is not None else "it was cancelled"
         return ReadingEndedError(f"{self._group.name} reads no more: {why}")
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
@@ -153,7 +155,7 @@ class Intake(ConsumerRebalanceListener):
             raise
         except Exception as error:
             log.exception("fetch_failed", group=self._group.name)
-            self.entrance.postpone(consumer, consumer.assignment(), "outage", repr(error)[:200])
+            self.entrance.postpone(consumer, consumer.assignment(), "outage", describe(error))
             await asyncio.sleep(FETCH_MS / 1000)
             return ()
 
@@ -175,7 +177,7 @@ class Intake(ConsumerRebalanceListener):
         except Exception as error:
             log.exception("poll_failed", group=self._group.name)
             places = {TopicPartition(each.topic, each.partition) for each in raw}
-            self.entrance.postpone(self._consumer(), places, "outage", repr(error)[:200])
+            self.entrance.postpone(self._consumer(), places, "outage", describe(error))
         if 1 < len(raw) < FULL:
             await asyncio.sleep(max(0.0, began + CYCLE - time.monotonic()))
 
@@ -193,7 +195,7 @@ class Intake(ConsumerRebalanceListener):
                 await consumer.commit(offsets)
             self._committed |= offsets
         except Exception as error:
-            log.debug("kafka_commit_failed", group=self._group.name, error=repr(error)[:200])
+            log.debug("kafka_commit_failed", group=self._group.name, error=describe(error))
 
     async def keep_dashboards(self) -> None:
         """Commit to Kafka at most once a second, outside the loop, for ever."""

@@ -14,9 +14,10 @@ from infra.runtime.decoding import UnknownTypeError, decode
 from infra.runtime.fates import Fate, StaleOwnerError, fate_of
 from infra.runtime.handlers import Db
 from infra.runtime.marked import DROP, LOSSY, Letter
-from infra.runtime.poll import Poller
+from infra.runtime.poll import Poller, unknown_type
 from infra.runtime.positions import Move
 from infra.runtime.records import Dead, Incoming, Passed
+from infra.telemetry.errors import describe
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +69,7 @@ class Replay:
         except Exception as error:
             if fate_of(error) not in WAITS:
                 raise
-            log.warning("replay_put_off", group=self._group.name, place=str(place), error=repr(error)[:200])
+            log.warning("replay_put_off", group=self._group.name, place=str(place), error=describe(error))
         return total
 
     async def _settle(self, letter: Letter) -> bool:
@@ -104,8 +105,8 @@ class Replay:
             raise _FailsAgainError(letter.reason, "key or headers could not be kept: it can only be dropped")
         try:
             decoded = decode(letter.record, self._group)
-        except UnknownTypeError as unknown:
-            raise _FailsAgainError("unknown_type", str(unknown)) from None
+        except UnknownTypeError:
+            raise _FailsAgainError("unknown_type", unknown_type(letter.record)) from None
         if isinstance(decoded, Dead):
             raise _FailsAgainError(decoded.reason, decoded.error)
         if isinstance(decoded, Passed):
@@ -127,7 +128,7 @@ class Replay:
 
     async def _reopen(self, letter: Letter, error: Exception) -> str | None:
         reason = error.reason if isinstance(error, _FailsAgainError) else "handler_failed"
-        text = str(error) if isinstance(error, _FailsAgainError) else f"{type(error).__name__}: {error}"
+        text = str(error) if isinstance(error, _FailsAgainError) else describe(error)
         async with self.poller.connection.use() as db, db.transaction():
             if not await self._hold(db, letter):
                 return None

@@ -8,6 +8,7 @@ import pytest
 
 from infra.partitions import partition_of
 from infra.settings import Settings
+from infra.telemetry.context import parse
 from producers.errors import NotSentError, RecordTooLargeError, SenderFullError
 from producers.send import Sender
 from schemas.envelope import Meta
@@ -39,7 +40,9 @@ async def test_a_command_is_on_its_topic_with_key_headers_and_body(kafka: Settin
     [record] = await read(kafka, PICK_COMMANDS, {**await ends(kafka, PICK_COMMANDS), partition: offset})
     assert (record.partition, record.offset) == (partition_of(command.key, PICK_COMMANDS), offset)
     assert record.key == command.key.encode()
-    assert {name: value.decode() for name, value in record.headers} == about.headers()
+    headers = {name: value.decode() for name, value in record.headers}
+    assert parse(headers.pop("traceparent")) is not None
+    assert headers == about.headers()
     assert PublishPick.model_validate_json(record.value) == command
     assert record.timestamp_type == 1, "the broker's append time"
 

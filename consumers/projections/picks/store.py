@@ -101,13 +101,14 @@ UNREACT: Final = """
            AND r.version < g.version
         RETURNING r.pick_id, r.kind),
     less AS (SELECT pick_id, kind, count(*) AS n FROM edge GROUP BY 1, 2)
-    UPDATE reaction_count c SET count = c.count - less.n FROM less
-     WHERE c.pick_id = less.pick_id AND c.kind = less.kind
+    MERGE INTO reaction_count c USING less ON c.pick_id = less.pick_id AND c.kind = less.kind
+     WHEN MATCHED AND c.count = less.n THEN DELETE
+     WHEN MATCHED THEN UPDATE SET count = c.count - less.n
 """
 
 
 async def unreact(db: Db, edges: Sequence[ReactionGone]) -> None:
-    """Remove edges, and uncount those that were there."""
+    """Remove edges, and uncount those that were there; of none no row is left, as if there never were any."""
     await db.execute(
         UNREACT,
         [edge.pick_id for edge in edges],

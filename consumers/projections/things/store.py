@@ -99,15 +99,21 @@ async def _move(db: Db, *, plus: Iterable[Edge], minus: Iterable[Edge]) -> None:
     delta.update(_place(edge) for edge in plus if edge.counted)
     delta.subtract(_place(edge) for edge in minus if edge.counted)
     moved = sorted((place, n) for place, n in delta.items() if n)
+    columns = [[place[number] for place, _ in moved] for number in range(3)]
     if moved:
         await db.execute(
             "INSERT INTO thing_count AS c (thing_id, bucket, partition, count)"
             " SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::int[], $4::bigint[])"
             " ON CONFLICT (thing_id, bucket, partition) DO UPDATE SET count = c.count + excluded.count",
-            [place[0] for place, _ in moved],
-            [place[1] for place, _ in moved],
-            [place[2] for place, _ in moved],
+            *columns,
             [n for _, n in moved],
+        )
+    if any(n < 0 for _, n in moved):  # of none no row is left, as if there never were any
+        await db.execute(
+            "DELETE FROM thing_count c USING unnest($1::uuid[], $2::smallint[], $3::int[])"
+            " AS m(thing_id, bucket, partition) WHERE count = 0"
+            " AND (c.thing_id, c.bucket, c.partition) = (m.thing_id, m.bucket, m.partition)",
+            *columns,
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
-from infra.runtime import Db
+from infra.runtime import Db, poll
 from infra.runtime.poll import ATTEMPTS
 from tests.infra.runtime.conftest import Bench
 from tests.infra.runtime.widgets import Contract, Tape, contract, polled, projection
@@ -75,6 +75,21 @@ async def test_what_is_gone_does_not_come_back_by_a_late_state(bench: MakeBench,
 
     assert await shown(db) == []
     assert await db.fetchval("SELECT sequence FROM read_widgets.gone") == 3
+
+
+async def test_a_key_may_live_and_die_twice_in_one_poll(
+    bench: MakeBench, db: Db, c: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    b, tape = await ready(bench, c)
+    first = tape.add(c.WidgetGone(key_="a", version=2), partition=0)
+    again = tape.add(c.Widget(key_="a", value="again", version=3), partition=0)
+    second = tape.add(c.WidgetGone(key_="a", version=4), partition=0)
+    monkeypatch.setattr(poll, "split", lambda unit: pytest.fail("it was applied in parts"))
+
+    await b.poller.run(polled(first, again, second))
+
+    assert await shown(db) == []
+    assert await db.fetchval("SELECT sequence FROM read_widgets.gone") == 4
 
 
 async def test_a_failing_state_is_set_aside_and_parks_nothing(bench: MakeBench, db: Db, c: Contract) -> None:
