@@ -92,15 +92,22 @@ def main(arguments: Sequence[str]) -> int:
     except StackError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    if asked.json:
+    tell(document, as_json=asked.json)
+    if document.failures:
+        return 1
+    if asked.write:
+        page.write(document)
+    return 0
+
+
+def tell(document: Document, *, as_json: bool) -> None:
+    """The document or a table on stdout, what failed on stderr."""
+    if as_json:
         sys.stdout.write(document.model_dump_json(indent=1) + "\n")
     else:
         Console(width=max(120, Console().width)).print(table(document))
-    if asked.write and not document.failures:
-        page.write(document)
     for failure in document.failures:
         sys.stderr.write(f"{failure.bench} could not be measured: {failure.error}\n")
-    return 1 if document.failures else 0
 
 
 def parser() -> argparse.ArgumentParser:
