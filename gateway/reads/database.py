@@ -1,5 +1,6 @@
 """The gateway's connections to PostgreSQL: few, read only, and never waited for longer than a second."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -45,12 +46,15 @@ class Database:
     async def fetch(self, query: str, *arguments: object) -> "Sequence[asyncpg.Record]":
         """The rows of one statement."""
         try:
-            async with self._pool.acquire(timeout=self._seconds) as connection:
-                try:
-                    return await connection.fetch(query, *arguments)
-                except asyncpg.InternalClientError:
-                    connection.terminate()  # so that nobody gets it again
-                    raise
+            async with asyncio.timeout(self._seconds):  # the pool's own limit costs a task each time
+                connection = await self._pool.acquire()
+            try:
+                return await connection.fetch(query, *arguments)
+            except asyncpg.InternalClientError:
+                connection.terminate()  # so that nobody gets it again
+                raise
+            finally:
+                await self._pool.release(connection)
         except OUTAGES as error:
             if isinstance(error, ValueError):
                 raise
