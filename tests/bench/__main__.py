@@ -22,6 +22,7 @@ from rich.console import Console
 from infra import logs
 from infra.local.errors import StackError
 from infra.local.servers import start_servers
+from infra.process import collect_seldom
 from infra.settings import Settings, settings
 from tests.bench import machine, page
 from tests.bench.benches import BENCHES
@@ -77,6 +78,7 @@ def servers() -> Iterator[None]:
 def main(arguments: Sequence[str]) -> int:
     """Measure and print; see the module for the exit code."""
     asked = parser().parse_args(arguments)
+    collect_seldom()  # as every process of ours does; both sides of a row in this process have it
     names = asked.name or list(BENCHES)
     if asked.write and (asked.quick or set(names) != set(BENCHES)):
         parser().error("--write needs everything, measured in full: leave out NAME and --quick")
