@@ -22,7 +22,9 @@ class Reader:
     def __init__(self, world: World) -> None:
         self.person = Person(world.stack)
         self.answers: Counter[int] = Counter()
+        # by path: the last note that was acknowledged, and the last that was read
         self.picks: dict[str, str] = {}
+        self.seen: dict[str, str] = {}
         self.resting = False
 
     async def live(self) -> None:
@@ -32,14 +34,25 @@ class Reader:
             body = {"thing": {"ref": ref, "kind": "film", "title": "A film"}, "note": "first", "rating": 4}
             told = await self.writes("POST", "/v1/picks", body)
             pick = await self.sees(told, told.json()["resource"], "note", "first")
-            self.picks[told.json()["resource"]] = "first"
+            self.picks[told.json()["resource"]] = self.seen[told.json()["resource"]] = "first"
             await self.sees(told, f"/v1/things/{pick['thing']['id']}", "pick_count", 1)
             told = await self.writes(
                 "PATCH", told.json()["resource"], {"note": "second"}, {"if-match": pick["etag"]}
             )
             self.picks[told.json()["resource"]] = "second"
             await self.sees(told, told.json()["resource"], "note", "second")
+            self.seen[told.json()["resource"]] = "second"
             await asyncio.sleep(0.02)
+
+    async def look(self) -> None:
+        """Look at the newest of the own picks without asking for anything: what was seen stays."""
+        while not self.resting:
+            for path, note in list(self.seen.items())[-1:]:
+                answer = await self.person.http.get(path)
+                if answer.status_code != 503 or "retry-after" not in answer.headers:
+                    assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
+                    assert answer.json()["note"] >= note, f"{path}: {answer.json()['note']} after {note}"
+            await asyncio.sleep(0.01)
 
     async def writes(
         self, method: str, path: str, body: dict[str, object], headers: dict[str, str] | None = None
@@ -74,7 +87,7 @@ async def whole(world: World, readers: list[Reader]) -> None:
 async def test_swaps_under_load_show_nothing_wrong_and_lose_nothing(world: World, rounds: int) -> None:
     # given
     readers = [Reader(world) for _ in range(PEOPLE)]
-    lives = [asyncio.create_task(reader.live()) for reader in readers]
+    lives = [asyncio.create_task(work) for reader in readers for work in (reader.live(), reader.look())]
 
     async def warm() -> bool:
         return all(reader.answers[200] >= 6 for reader in readers) or any(life.done() for life in lives)

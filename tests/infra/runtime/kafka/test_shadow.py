@@ -116,7 +116,7 @@ async def test_what_waiting_does_not_heal_ends_it_with_the_reason(shop: tuple[St
     record = other.Put(key_="a", value="v", number=1, owner="00000000-0000-4000-8000-00000000000a")
     await stage.wire(c.events.name, 0, b"a", record.body(), [("ce_type", b"FromTheFuture")])
 
-    with pytest.raises(ShadowError, match=r"events/0: unknown type 'FromTheFuture' at offset 1"):
+    with pytest.raises(ShadowError, match=r"events/0: unknown type FromTheFuture at offset 1"):
         await advanced(stage, c, places(c, 2, 0, 0))
 
     assert await position(stage, c) == [1, 0, 0]
