@@ -210,7 +210,7 @@ def most_records(group: Group) -> int:
 
     Ticks do not count: they come once a minute, and a poll that holds dear ones is cut (`poll.portions`).
     """
-    priced = (group.handlers[name].cost for name in group.types if name != Tick.__name__)
+    priced = (handler.cost for name, handler in group.handlers.items() if name != Tick.__name__)
     dearest = max(priced, default=0.0)
     return max(1, min(MAX_RECORDS, int(COST_LIMIT / dearest))) if dearest else MAX_RECORDS
 
