@@ -1,10 +1,15 @@
-"""Run groups: `python -m consumers NAME...`, `python -m consumers all`, `python -m consumers --list`."""
+"""Run groups: `python -m consumers NAME...`, `python -m consumers all`, `python -m consumers --list`.
+
+`python -m consumers --next NAME` builds a projection beside the live one, as `./pickly rebuild` tells it to.
+"""
 
 import asyncio
 import sys
 
 from consumers.registry import ALL
+from infra.ops.rebuild_shadow import build
 from infra.process import Process, run
+from infra.runtime import Projection
 from infra.runtime.running import RunningGroup
 from infra.settings import settings
 from infra.wake import Waker
@@ -15,6 +20,8 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--list"]:
         print("\n".join(ALL))  # noqa: T201  # the answer to a question on the command line
         return 0
+    if arguments[:1] == ["--next"] and isinstance(group := ALL.get("".join(arguments[1:])), Projection):
+        return run(lambda process: build(process, group))
     names = list(ALL) if arguments == ["all"] else arguments
     unknown = [name for name in names if name not in ALL]
     if unknown or not names:

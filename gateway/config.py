@@ -23,5 +23,7 @@ class GatewaySettings(BaseSettings):
     see_seconds: float = 5.0
     """How long a read with Pickly-After waits."""
     waiters: int = 10_000
+    trust_traceparent: bool = False
+    """Whether a client's `traceparent` decides if a request is recorded; its trace is joined in any case."""
     database_connections: int = 8
     database_seconds: float = 1.0

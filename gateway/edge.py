@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.answers import Header
 from gateway.problems import ProblemError
+from infra.telemetry.http import OTHER, RequestSpan
 
 MAX_HEAD: Final = 16 * 1024
 TOO_LARGE: Final = "The head of a request has at most 16 KiB."
@@ -45,14 +46,15 @@ log = structlog.get_logger(__name__)
 class Edge:
     """The outermost ASGI application."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, trust: bool = False) -> None:
         self._app = app
+        self._trust = trust
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing that goes wrong inside gets out but as a problem."""
         if scope["type"] != "http":
             return
-        exchange = _Exchange(scope, send)
+        exchange = _Exchange(scope, send, trust=self._trust)
         structlog.contextvars.bind_contextvars(request=exchange.id)
         try:
             if _head_bytes(scope) > MAX_HEAD:
@@ -60,8 +62,9 @@ class Edge:
             await self._app(scope, receive, exchange.send)
         except ProblemError as problem:
             await exchange.fail(problem)
-        except Exception:
+        except Exception as error:
             log.exception("a request failed", route=exchange.route)
+            exchange.error = type(error).__name__
             await exchange.fail(ProblemError("internal", f"The logs know it as {exchange.id}."))
         finally:
             exchange.report()
@@ -74,13 +77,14 @@ _CLOSE: Final[Header] = (b"connection", b"close")
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, *, trust: bool) -> None:
         self.id = secrets.token_hex(16)
+        self.error: str | None = None
         self._scope = scope
         self._send = send
         self._started = time.perf_counter()
         self._status = 0
-        scope["request_id"] = self.id
+        self._span = RequestSpan(scope["headers"], self.id, trust=trust)
 
     @property
     def route(self) -> str:
@@ -103,12 +107,14 @@ class _Exchange:
             await problem.answer().send(self.send, head=self._scope["method"] == "HEAD")
 
     def report(self) -> None:
-        """Metrics for all; a line in the log for what went wrong or took long, at DEBUG for all."""
+        """Span and metrics for all; a line in the log for what went wrong or took long, at DEBUG for all."""
         seconds = time.perf_counter() - self._started
-        method = self._scope["method"] if self._scope["method"] in METHODS else "other"
-        SECONDS.labels(method, self.route, str(self._status)).observe(seconds)
+        method = self._scope["method"] if self._scope["method"] in METHODS else OTHER
+        SECONDS.labels(method, self.route, str(self._status)).observe(seconds, self._span.exemplar)
         say = log.info if self._status >= 400 or seconds > SLOW_SECONDS else log.debug
         say("request", method=method, route=self.route, status=self._status, ms=round(seconds * 1000, 1))
+        version = self._scope.get("http_version", "")
+        self._span.end(method, self._scope.get("template"), self._status, version, self.error)
 
 
 def _head_bytes(scope: Scope) -> int:

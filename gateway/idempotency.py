@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 
 from gateway.problems import ProblemError
 from gateway.valkey import AWAY, AWAY_SECONDS
+from infra.telemetry.errors import describe
 
 KEY: Final = re.compile(rb"[\x20-\x7e]{1,255}")
 KEPT_SECONDS: Final = 8 * 24 * 3600
@@ -96,7 +97,9 @@ class Remembered:
                 if time.monotonic() >= self._away_until:
                     answers = await self._ask([identity for identity, _ in batch])
             except AWAY as error:
-                log.warning("idempotency keys are checked late: Valkey does not answer", error=repr(error))
+                log.warning(
+                    "idempotency keys are checked late: Valkey does not answer", error=describe(error)
+                )
                 self._away_until = time.monotonic() + AWAY_SECONDS
             for (_, waiting), before in zip(batch, answers, strict=True):
                 if not waiting.done():

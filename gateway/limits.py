@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from gateway.answers import Header
 from gateway.problems import ProblemError
 from gateway.valkey import AWAY, AWAY_SECONDS
+from infra.telemetry.errors import describe
 
 SCRIPT: Final = """
 local now = redis.call('TIME')
@@ -110,7 +111,7 @@ class Limiter:
                 keys=[f"pickly:limit:{client}"], args=[1e6 / plan.rate, plan.burst, cost, wanted]
             )
         except AWAY as error:
-            log.warning("limits are local: Valkey does not answer", error=repr(error))
+            log.warning("limits are local: Valkey does not answer", error=describe(error))
             self._away_until = time.monotonic() + AWAY_SECONDS
             return self._alone(client, cost, plan)
         return int(taken), int(left)

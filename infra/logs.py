@@ -9,15 +9,21 @@ import re
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Final
 
 import structlog
-from structlog.tracebacks import ExceptionDictTransformer
+from prometheus_client import Counter as Counted
+
+from infra.telemetry.context import current
+from infra.telemetry.errors import chain, describe
 
 LIMIT: Final = 5
+LOGGER_LIMIT: Final = 50
 WINDOW: Final = 10.0
-TEMPLATES: Final = 1_000
+TEMPLATES: Final = 100
+NUMBERS: Final = re.compile(r"\d+")
 TEMPLATE_CHARS: Final = 200
 HIDDEN: Final = "(hidden)"
 SECRET_PARTS: Final = ("passw", "secret", "token", "authorization", "cookie", "email", "credential")
@@ -30,42 +36,57 @@ SECRET_TEXT: Final = re.compile(
 # Below INFO these write records and statements with their values.
 TALKATIVE: Final = ("aiokafka", "asyncpg", "faststream", "asyncio", "uvicorn", "botocore", "aiobotocore")
 
+KEPT_BACK: Final = Counted(
+    "pickly_log_lines_kept_back_total", "Lines of libraries that were not logged, by library.", ["logger"]
+)
+
 log = structlog.get_logger(__name__)
 
 
 class FloodFilter(logging.Filter):
-    """Lets LIMIT records per logger and message template through in WINDOW seconds and counts the rest.
+    """Lets LIMIT records per logger and template through in WINDOW seconds, LOGGER_LIMIT per logger.
 
-    The count is told by the first record of any kind after the window, or at exit (`report`).
+    The rest is counted: in `pickly_log_lines_kept_back_total` at once, in the log by the first record of any
+    kind after the window, or at exit (`report`). Numbers in a template count as equal, for libraries that
+    format their messages themselves.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._now = now
         self._lock = threading.RLock()
-        self._windows: dict[tuple[str, str], list[float]] = {}  # logger, template: [window's end, seen]
+        self._ends = 0.0
+        self._loggers: Counter[str] = Counter()
+        self._seen: Counter[tuple[str, str]] = Counter()
+        self._kept: Counter[tuple[str, str]] = Counter()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record may pass."""
         if isinstance(record.msg, Mapping):  # ours, by way of structlog
             return True
         with self._lock:
-            self.report(over_before=self._now())
-            key = (record.name, str(record.msg)[:TEMPLATE_CHARS])
-            if key not in self._windows and len(self._windows) >= TEMPLATES:
-                key = (record.name, "")  # a library that formats its messages itself
-            window = self._windows.setdefault(key, [self._now() + WINDOW, 0])
-            window[1] += 1
-            return window[1] <= LIMIT
+            if self._now() >= self._ends:
+                self.report()
+                self._ends = self._now() + WINDOW
+            kind = (record.name, NUMBERS.sub("#", str(record.msg)[:TEMPLATE_CHARS]))
+            if self._loggers[record.name] < LOGGER_LIMIT and self._seen[kind] < LIMIT:
+                self._loggers[record.name] += 1
+                self._seen[kind] += 1
+                return True
+            if kind not in self._kept and len(self._kept) >= TEMPLATES:
+                kind = (record.name, "")
+            self._kept[kind] += 1
+        KEPT_BACK.labels(record.name.partition(".")[0]).inc()
+        return False
 
-    def report(self, over_before: float = float("inf")) -> None:
-        """Forget the windows that are over by then; say what each kept back."""
+    def report(self) -> None:
+        """Begin a new window; say what was kept back in the last one."""
         with self._lock:
-            over = [key for key, (end, _) in self._windows.items() if end <= over_before]
-            counts = [(key, int(self._windows.pop(key)[1]) - LIMIT) for key in over]
-        for (name, template), count in counts:
-            if count > 0:
-                log.warning("log lines kept back", of=name, template=template, count=count)
+            kept, self._kept = self._kept, Counter()
+            self._loggers.clear()
+            self._seen.clear()
+        for (name, template), count in kept.items():
+            log.warning("log lines kept back", of=name, template=template, count=count)
 
 
 class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # generic in the stubs, not at run time
@@ -73,6 +94,7 @@ class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # generic in t
         super().__init__(sys.stderr)
         self._flood = FloodFilter()
         self.addFilter(self._flood)
+        self.addFilter(_quote_no_errors)
 
     def close(self) -> None:
         self._flood.report()
@@ -104,6 +126,32 @@ def _hide(_: object, __: str, event: MutableMapping[str, object]) -> Mapping[str
     return {key: HIDDEN if is_secret(key) else without_secrets(item) for key, item in event.items()}
 
 
+def _trace(_: object, __: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
+    """Inside a span, which one."""
+    context = current.get()
+    if context is not None:
+        event["trace_id"], event["span_id"] = context.trace_id, context.span_id
+    return event
+
+
+def _exception(_: object, __: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
+    """An exception by its types and places: its text and its locals may hold anything."""
+    given = event.pop("exc_info", None)
+    error = given[1] if isinstance(given, tuple) else sys.exc_info()[1] if given is True else given
+    if isinstance(error, BaseException):
+        event["exception"] = chain(error)
+    return event
+
+
+def _quote_no_errors(record: logging.LogRecord) -> bool:
+    """Libraries format exceptions into their messages: put in what may be told of them."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            describe(each) if isinstance(each, BaseException) else each for each in record.args
+        )
+    return True
+
+
 def configure(process: str, level: str) -> None:
     """Send all logs of this process to stderr as JSON with its name; libraries log INFO and above."""
 
@@ -117,7 +165,8 @@ def configure(process: str, level: str) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         name,
-        structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+        _trace,
+        _exception,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -1,6 +1,7 @@
 """What every long-running process shares: event loop, logs, graceful stop, HTTP for probes and metrics."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -8,7 +9,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import structlog
 import uvicorn
@@ -17,8 +18,12 @@ import uvloop
 from infra import logs
 from infra.probes import Probes
 from infra.settings import Settings, settings
+from infra.telemetry.tracing import tracing
+from infra.writers import tell_of_resets
 
 STOP_SECONDS: Final = 15.0
+GC_THRESHOLD: Final = 50_000
+"""New objects before the youngest are looked at; Python's own 700 is a few messages."""
 
 log = structlog.get_logger(__name__)
 
@@ -58,14 +63,27 @@ def run(main: Main, stop_seconds: float = STOP_SECONDS) -> int:
     """
     config = settings()
     logs.configure(config.process, config.log_level)
+    tracing.start(config)
     listeners = _listen(config)
     watchdog = threading.Timer(stop_seconds, _give_up, (stop_seconds,))
     watchdog.daemon = True
+    tell_of_resets()
+    collect_seldom()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_supervise(main, listeners, watchdog))
     finally:
+        tracing.stop()
         watchdog.cancel()
+
+
+def collect_seldom() -> None:
+    """Look for reference cycles less often: our work makes many objects and few cycles.
+
+    Measured on a projection, 30,000 messages: 15 to 20 % less CPU. What was imported is not looked at again.
+    """
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 100)
 
 
 def _listen(config: Settings) -> list[socket.socket]:
@@ -82,6 +100,7 @@ def _listen(config: Settings) -> list[socket.socket]:
 
 async def _supervise(main: Main, listeners: list[socket.socket], watchdog: threading.Timer) -> int:
     process = Process()
+    asyncio.get_running_loop().set_exception_handler(_tell)
 
     def stop() -> None:
         if not process.stopping.is_set():
@@ -110,6 +129,11 @@ async def _supervise(main: Main, listeners: list[socket.socket], watchdog: threa
             await serving
     log.info("stopped")
     return 0
+
+
+def _tell(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What asyncio logs itself quotes the error; its message alone does not."""
+    log.error("nobody awaited an error", what=context["message"], exc_info=context.get("exception"))
 
 
 def _give_up(seconds: float) -> None:

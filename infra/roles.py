@@ -9,6 +9,10 @@ PROJECTIONS: Final = tuple(
     sorted({reader for t in TOPICS.values() for reader in t.readers if reader.startswith(READ_PREFIX)})
 )
 DECIDERS: Final = tuple(sorted({topic.owner for topic in TOPICS.values()}))
+NEXT_SUFFIX: Final = "_next"
+"""Of the schema in which a projection is built anew beside the live one, and of its group's name."""
+OLD_SUFFIX: Final = "_old"
+"""Of the schema that a rebuild has replaced, until somebody drops it."""
 SERVICE_ROLES: Final = ("migrate", "ops", "relay", "gateway")
 
 

@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -14,7 +15,7 @@ class SecretMissingError(RuntimeError):
 class Settings(BaseSettings):
     """Where the servers are and how this process behaves. Secrets are files, never variables."""
 
-    model_config = SettingsConfigDict(env_prefix="PICKLY_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="PICKLY_", frozen=True, populate_by_name=True)
 
     kafka: str = "127.0.0.1:9092"
     database: str = "postgresql://127.0.0.1:5432/pickly"
@@ -28,6 +29,12 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     replication: int = 1
     process: str = "pickly"
+    otlp_endpoint: str | None = Field(
+        None, validation_alias=AliasChoices("PICKLY_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    )
+    """Where a collector takes OTLP over HTTP, without the path `/v1/traces`; None exports nothing."""
+    trace_ratio: float = Field(0.01, ge=0, le=1)
+    """Which part of the traces is recorded; errors always are."""
 
     def secret(self, name: str) -> str:
         """The content of the secret file `name`, without surrounding white space."""

@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from infra.settings import Settings
+from infra.telemetry.errors import describe
 
 CHANNEL: Final = "pickly:progress"
 TIMEOUT: Final = 0.1
@@ -71,7 +72,7 @@ class Waker:
                 await self._valkey.publish(CHANNEL, group)
         except (RedisError, OSError) as error:
             if not self._away:
-                log.warning("Valkey is away: waiters poll", error=repr(error))
+                log.warning("Valkey is away: waiters poll", error=describe(error))
             self._away = True
         else:
             self._away = False
@@ -86,7 +87,7 @@ class Waker:
                 await pubsub.subscribe(CHANNEL)
                 await _receive(pubsub, on_wake)
             except (RedisError, OSError) as error:
-                log.info("wake-ups interrupted", error=repr(error))
+                log.info("wake-ups interrupted", error=describe(error))
             finally:
                 await _drop(pubsub)
             pause = BACKOFF[0] if time.monotonic() - started > DEAD_AFTER else min(pause * 2, BACKOFF[1])

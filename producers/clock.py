@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeGuard
 from uuid import UUID, uuid5
 
 import structlog
@@ -19,6 +19,7 @@ from prometheus_client import Counter, Gauge
 from infra.partitions import CLOCK_PREFIX
 from infra.process import Process, run
 from infra.settings import settings
+from infra.telemetry.errors import describe
 from producers.errors import SendError
 from producers.send import Sender
 from schemas.envelope import Meta
@@ -83,7 +84,7 @@ class Clock:
         failures = [each for each in await asyncio.gather(*sends, return_exceptions=True) if _failed(each)]
         SENT.labels(kind).inc(len(sends) - len(failures))
         if failures:
-            log.warning("not sent everywhere", type=kind, failed=len(failures), error=repr(failures[0]))
+            log.warning("not sent everywhere", type=kind, failed=len(failures), error=describe(failures[0]))
             return False
         self._said[kind] = minute
         return True
@@ -97,7 +98,7 @@ class Clock:
         await self._sender.send_record(topic, partition, key, body, meta.headers())
 
 
-def _failed(result: object) -> bool:
+def _failed(result: object) -> TypeGuard[SendError]:
     if isinstance(result, BaseException) and not isinstance(result, SendError):
         raise result
     return isinstance(result, SendError)

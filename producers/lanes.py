@@ -17,6 +17,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 from prometheus_client import Counter
 
+from infra.telemetry.errors import describe
 from producers.errors import OutcomeUnknownError
 from producers.link import Link
 from producers.room import Record, Room
@@ -166,7 +167,7 @@ class Lanes:
             return
         if error is not None:
             self.link.failed(error)
-            self._lost(flight, repr(error))
+            self._lost(flight, describe(error))
             return
         self.link.succeeded()
         first = future.result().offset

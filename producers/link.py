@@ -9,6 +9,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from prometheus_client import Counter
 
+from infra.telemetry.errors import describe
 from producers.closing import close
 
 START_SECONDS: Final = 5.0
@@ -56,7 +57,7 @@ class Link:
 
     def failed(self, error: BaseException) -> None:
         """A batch was not acknowledged; after an error that no repeat cures the producer is made anew."""
-        self._reason = f"Kafka does not acknowledge: {error!r}"
+        self._reason = f"Kafka does not acknowledge: {describe(error)}"
         self._failing_since = self._failing_since or time.monotonic()
         if not getattr(error, "retriable", False):
             self._broken.set()
@@ -73,7 +74,7 @@ class Link:
                 pause = BACKOFF[0]
                 await self._until_broken()
             except Exception as error:  # nothing may end the one task that connects again
-                self._reason = f"Kafka is away: {error!r}"
+                self._reason = f"Kafka is away: {describe(error)}"
             finally:
                 self._producer = None
                 await close(producer)

@@ -14,6 +14,7 @@ import asyncpg
 import orjson
 
 from infra.settings import Settings
+from infra.telemetry.context import HEADER
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -72,6 +73,7 @@ class Row:
     key: bytes
     body: bytes | None
     headers: list[tuple[str, bytes]]
+    traceparent: str | None = None
 
 
 class Outbox:
@@ -119,7 +121,7 @@ class Outbox:
         rows = await self._connection.fetch(PAGE, PAGE_ROWS, PAGE_BYTES)
         self.oldest_age = float(rows[0]["age"]) if rows else None
         return [
-            Row(id_, topic, partition, key.encode(), body, _wire(headers))
+            _row(id_, topic, partition, key, body, orjson.loads(headers))
             for id_, topic, partition, key, body, headers, _ in rows
         ]
 
@@ -159,5 +161,6 @@ class Outbox:
             self._connection.terminate()
 
 
-def _wire(headers: str) -> list[tuple[str, bytes]]:
-    return [(name, value.encode()) for name, value in orjson.loads(headers).items()]
+def _row(id_: int, topic: str, partition: int, key: str, body: bytes | None, headers: dict[str, str]) -> Row:
+    wire = [(name, value.encode()) for name, value in headers.items()]
+    return Row(id_, topic, partition, key.encode(), body, wire, headers.get(HEADER))

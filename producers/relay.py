@@ -16,8 +16,10 @@ from prometheus_client import Counter, Gauge, Histogram
 from infra.process import Process, run
 from infra.roles import DECIDERS
 from infra.settings import Settings, settings
+from infra.telemetry.errors import describe
 from infra.wake import Waker
 from producers.outbox import PAGE_ROWS, Outbox
+from producers.pages import Page
 from producers.transactions import Transactions
 
 POLL: Final = 0.2
@@ -80,9 +82,10 @@ class Relay:
 
     def _failed(self, error: Exception) -> None:
         ERRORS.labels(self._schema, type(error).__name__).inc()
-        if self._reason != repr(error):
-            log.warning("beginning again", schema=self._schema, error=repr(error))
-        self._reason = repr(error)
+        described = describe(error)
+        if self._reason != described:
+            log.warning("beginning again", schema=self._schema, error=described)
+        self._reason = described
 
     async def _session(self) -> None:
         outbox = await Outbox.connect(self._config, self._schema)
@@ -126,8 +129,10 @@ class Relay:
         if not rows:
             await self._idle(outbox, transactions)
             return
-        offsets = await outbox.hold_while(transactions.publish(rows), PUBLISH_SECONDS)
-        await outbox.settle(rows, offsets)
+        with Page(rows) as page:
+            offsets = await outbox.hold_while(transactions.publish(page.rows), PUBLISH_SECONDS)
+            await outbox.settle(rows, offsets)
+            page.sent(offsets)
         await self._waker.wake(self._schema)
         SENT.labels(self._schema).inc(len(rows))
         PAGES.labels(self._schema).observe(len(rows))

@@ -7,6 +7,8 @@ from prometheus_client import Counter, Gauge
 
 from infra.partitions import partition_of
 from infra.settings import Settings
+from infra.telemetry.context import HEADER
+from infra.telemetry.sending import Sending
 from producers.errors import (
     NotSentError,
     OutcomeUnknownError,
@@ -76,22 +78,28 @@ class Sender:
     async def send_record(
         self, topic: Topic, partition: int, key: str, value: bytes | None, headers: dict[str, str]
     ) -> Place:
-        """Put any record on a topic, like `send`; a value of None is a tombstone."""
+        """Put any record on a topic, like `send`; a value of None is a tombstone.
+
+        It travels with the `traceparent` of its own `send` span.
+        """
         if not 0 <= partition < topic.partitions:
             raise ValueError(f"{topic.name} has no partition {partition}")
-        record = self._admit(key, value, headers)
-        lane = self._lanes.enter(topic.name, partition, record)
-        timer = asyncio.get_running_loop().call_later(self._deadline, self._give_up, lane, record)
-        try:
-            return await record.answer
-        except SendError as error:
-            FAILED.labels(type(error).__name__).inc()
-            raise
-        finally:
-            timer.cancel()
+        with Sending(topic.name, partition, headers) as sending:
+            record = self._admit(key, value, headers, sending.traceparent)
+            lane = self._lanes.enter(topic.name, partition, record)
+            timer = asyncio.get_running_loop().call_later(self._deadline, self._give_up, lane, record)
+            try:
+                place = await record.answer
+            except SendError as error:
+                FAILED.labels(type(error).__name__).inc()
+                raise
+            finally:
+                timer.cancel()
+            sending.acknowledged(place[1])
+            return place
 
-    def _admit(self, key: str, value: bytes | None, headers: dict[str, str]) -> Record:
-        wire = [(name, text.encode()) for name, text in headers.items()]
+    def _admit(self, key: str, value: bytes | None, headers: dict[str, str], traceparent: str) -> Record:
+        wire = [(name, text.encode()) for name, text in headers.items() if name != HEADER]
         size = (
             len(key) + len(value or b"") + len("".join(headers)) + len(b"".join([text for _, text in wire]))
         )
@@ -102,6 +110,7 @@ class Sender:
         if not self._room.fits(size):
             FAILED.labels(SenderFullError.__name__).inc()
             raise SenderFullError(f"{self._room.records} records wait already")
+        wire.append((HEADER, traceparent.encode()))
         return Record(key.encode(), value, wire, size, asyncio.get_running_loop().create_future())
 
     def _give_up(self, lane: Lane, record: Record) -> None:

@@ -5,9 +5,11 @@ Source: CloudEvents 1.0, Kafka Protocol Binding section 3.2 (binary content mode
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Self
+from datetime import datetime
+from typing import Annotated, Any
 from uuid import UUID, uuid5
+
+from pydantic import BeforeValidator, Field, PlainSerializer, TypeAdapter, ValidationError
 
 CONTENT_TYPE = "application/json"
 CONTRACT = "0.1.0"
@@ -18,11 +20,20 @@ class EnvelopeError(ValueError):
     """The headers are not those of a message: an attribute is missing or does not parse."""
 
 
-def _version(text: str) -> int:
+def _version(text: object) -> int | None:
     """A version as PostgreSQL's bigint can hold it."""
+    if not isinstance(text, str):
+        return None
     if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > 2**63 - 1:
         raise ValueError("a version is a whole number from 0 to 2^63 - 1")
     return int(text)
+
+
+def _header(name: str) -> Any:
+    return Field(validation_alias=name, serialization_alias=name)
+
+
+Version = Annotated[int | None, BeforeValidator(_version), PlainSerializer(str, when_used="unless-none")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +45,17 @@ class Meta:
     chain. `sequence` is the version of the key on state topics. `expected_version` comes from If-Match.
     """
 
-    id: UUID
-    type: str
-    at: datetime
-    subject: str
-    source: str = "pickly"
-    actor: UUID | None = None
-    cause: UUID | None = None
-    correlation: UUID | None = None
-    sequence: int | None = None
-    expected_version: int | None = None
-    body_hash: str | None = None
+    id: Annotated[UUID, _header("ce_id")]
+    type: Annotated[str, _header("ce_type")]
+    at: Annotated[datetime, Field(serialization_alias="ce_time")]
+    subject: Annotated[str, _header("ce_subject")]
+    source: Annotated[str, _header("ce_source")] = "pickly"
+    actor: Annotated[UUID | None, _header("ce_actor")] = None
+    cause: Annotated[UUID | None, _header("ce_cause")] = None
+    correlation: Annotated[UUID | None, _header("ce_correlation")] = None
+    sequence: Annotated[Version, _header("ce_sequence")] = None
+    expected_version: Annotated[Version, _header("ce_expectedversion")] = None
+    body_hash: Annotated[str | None, _header("ce_bodyhash")] = None
     traceparent: str | None = None
 
     def caused_id(self, group: str, position: int) -> UUID:
@@ -53,52 +64,27 @@ class Meta:
 
     def headers(self) -> dict[str, str]:
         """The Kafka headers; `ce_time` is `at`, for a command the time of asking."""
-        optional = {
-            "ce_actor": self.actor,
-            "ce_cause": self.cause,
-            "ce_correlation": self.correlation,
-            "ce_sequence": self.sequence,
-            "ce_expectedversion": self.expected_version,
-            "ce_bodyhash": self.body_hash,
-            "traceparent": self.traceparent,
-        }
         return {
             "ce_specversion": "1.0",
-            "ce_id": str(self.id),
-            "ce_type": self.type,
-            "ce_source": self.source,
-            "ce_time": self.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-            "ce_subject": self.subject,
+            **_META.dump_python(self, mode="json", by_alias=True, exclude_none=True),
             "ce_dataschema": f"urn:pickly:{self.type}:{CONTRACT}",
             "content-type": CONTENT_TYPE,
-        } | {name: str(value) for name, value in optional.items() if value is not None}
+        }
 
-    @classmethod
-    def from_headers(cls, headers: Mapping[str, str], at: datetime) -> Self:
+    @staticmethod
+    def from_headers(headers: Mapping[str, str], at: datetime) -> "Meta":
         """Read the headers of a record that the broker appended at `at`; raises EnvelopeError."""
-
-        def uuid(name: str) -> UUID | None:
-            return UUID(headers[name]) if name in headers else None
-
-        def number(name: str) -> int | None:
-            return _version(headers[name]) if name in headers else None
-
         try:
-            return cls(
-                id=UUID(headers["ce_id"]),
-                type=headers["ce_type"],
-                at=at,
-                subject=headers.get("ce_subject", ""),
-                source=headers.get("ce_source", ""),
-                actor=uuid("ce_actor"),
-                cause=uuid("ce_cause"),
-                correlation=uuid("ce_correlation"),
-                sequence=number("ce_sequence"),
-                expected_version=number("ce_expectedversion"),
-                body_hash=headers.get("ce_bodyhash"),
-                traceparent=headers.get("traceparent"),
-            )
-        except KeyError as missing:
-            raise EnvelopeError(f"header {missing.args[0]} is missing") from None
-        except ValueError as error:
-            raise EnvelopeError(f"a header does not parse: {error}") from None
+            return _META.validate_python({"ce_subject": "", "ce_source": "", **headers, "at": at})
+        except ValidationError as error:
+            raise EnvelopeError(_what(error)) from None
+
+
+_META = TypeAdapter(Meta)
+
+
+def _what(error: ValidationError) -> str:
+    """Header and rule, never the value: it may hold what a log must not."""
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    rule = "is missing" if first["type"] == "missing" else f"does not parse: {first['type']}"
+    return f"header {first['loc'][0]} {rule}"

@@ -28,8 +28,10 @@ async def react(batch: Batch[React], db: Db) -> Sequence[Reacted | Refusal | Unc
 async def unreact(batch: Batch[Unreact], db: Db) -> Sequence[ReactionGone | Unchanged]:
     """What is not there cannot be taken back; that is no error."""
     known = await store.load(db, [item.message for item in batch])
-    outcomes = [rules.unreacted(known, message) for message, _ in batch]
-    await store.remove(db, [outcome for outcome in outcomes if isinstance(outcome, ReactionGone)])
+    ended = await store.ended_by(db, [m for m, _ in batch if m.key not in known.edges])
+    outcomes = [rules.unreacted(known, ended, message) for message, _ in batch]
+    removed = zip(outcomes, batch, strict=True)
+    await store.remove(db, [(edge, item.meta) for edge, item in removed if isinstance(edge, ReactionGone)])
     return outcomes
 
 
@@ -52,4 +54,5 @@ async def clean_up(tick: Tick, meta: Meta, db: Db) -> Sequence[ReactionGone]:
     """Reactions of picks that are gone, and of picks that nobody heard of for a day; once a minute."""
     if tick.topic != REACTION_COMMANDS.name:
         return []
+    await store.forget_ends(db, tick.partition, meta.at)
     return [*await store.bury(db, tick.partition), *await store.sweep(db, tick.partition, meta.at)]

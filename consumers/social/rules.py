@@ -1,5 +1,6 @@
 """Decisions about reactions that need no database."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -11,6 +12,8 @@ from schemas.reactions import React, Reacted, ReactionGone, Unreact
 
 SWEPT_AFTER: Final = timedelta(days=1)
 """How long a reaction waits for a pick that nobody has heard of."""
+ENDS_KEPT: Final = timedelta(days=1)
+"""How long it is known which command took a reaction back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,10 @@ def reacted(known: Known, react: React, meta: Meta) -> Reacted | Refusal | Uncha
     )
 
 
-def unreacted(known: Known, unreact: Unreact) -> ReactionGone | Unchanged:
-    """Take the reaction back, if there is one."""
+def unreacted(known: Known, ended: Mapping[str, UUID], unreact: Unreact) -> ReactionGone | Unchanged:
+    """Take the reaction back, if there is one; `ended` tells which command took it back lately."""
     if unreact.key not in known.edges:
-        return Unchanged()
+        return Unchanged(after=ended.get(unreact.key))
     version, _ = known.edges[unreact.key]
     return ReactionGone(
         pick_id=unreact.pick_id, account_id=unreact.account_id, kind=unreact.kind, version=version + 1

@@ -7,9 +7,10 @@ from uuid import UUID
 
 import asyncpg
 
-from consumers.social.rules import SWEPT_AFTER, Known
+from consumers.social.rules import ENDS_KEPT, SWEPT_AFTER, Known
 from infra.partitions import partition_of
 from infra.runtime import Db, gone
+from schemas.envelope import Meta
 from schemas.picks import PickState
 from schemas.reactions import Reacted, ReactionCommand, ReactionGone
 from schemas.topics import PICK_EVENTS, REACTION_COMMANDS, REACTION_EVENTS
@@ -70,16 +71,58 @@ async def add(db: Db, known: Known, added: Sequence[tuple[Reacted, UUID]]) -> No
     )
 
 
-async def remove(db: Db, removed: Sequence[ReactionGone]) -> None:
-    """Forget reactions that were taken back."""
-    if removed:
-        await db.execute(
-            "DELETE FROM reaction WHERE (pick_id, account_id, kind)"
-            " IN (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[]))",
-            [edge.pick_id for edge in removed],
-            [edge.account_id for edge in removed],
-            [edge.kind for edge in removed],
-        )
+REMOVE: Final = """
+    WITH ended AS (
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::int[], $6::timestamptz[])
+            AS e(pick_id, account_id, kind, ended_by, partition, at)),
+    gone AS (DELETE FROM reaction WHERE (pick_id, account_id, kind)
+             IN (SELECT pick_id, account_id, kind FROM ended))
+    INSERT INTO reaction_end (pick_id, account_id, kind, ended_by, partition, at)
+    SELECT * FROM ended ORDER BY 1, 2, 3
+    ON CONFLICT (pick_id, account_id, kind) DO UPDATE SET ended_by = excluded.ended_by, at = excluded.at
+"""
+
+
+async def remove(db: Db, removed: Sequence[tuple[ReactionGone, Meta]]) -> None:
+    """Forget reactions that were taken back, and remember by which command."""
+    if not removed:
+        return
+    edges = [edge for edge, _ in removed]
+    await db.execute(
+        REMOVE,
+        [edge.pick_id for edge in edges],
+        [edge.account_id for edge in edges],
+        [edge.kind for edge in edges],
+        [meta.id for _, meta in removed],
+        [_partition(edge.pick_id) for edge in edges],
+        [meta.at for _, meta in removed],
+    )
+
+
+async def ended_by(db: Db, commands: Sequence[ReactionCommand]) -> dict[str, UUID]:
+    """By key, the command that took the reaction back last, if that was lately."""
+    if not commands:
+        return {}
+    rows = await db.fetch(
+        "SELECT pick_id, account_id, kind, ended_by FROM reaction_end"
+        " WHERE (pick_id, account_id, kind) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[]))",
+        [command.pick_id for command in commands],
+        [command.account_id for command in commands],
+        [command.kind for command in commands],
+    )
+    return {_key(row): row["ended_by"] for row in rows}
+
+
+async def forget_ends(db: Db, partition: int, at: datetime) -> None:
+    """A page of what nobody asks for any more."""
+    await db.execute(
+        "DELETE FROM reaction_end WHERE (pick_id, account_id, kind) IN"
+        " (SELECT pick_id, account_id, kind FROM reaction_end WHERE partition = $1 AND at <= $2"
+        "   ORDER BY at LIMIT $3)",
+        partition,
+        at - ENDS_KEPT,
+        PAGE,
+    )
 
 
 async def note_picks(db: Db, picks: Sequence[PickState]) -> None:

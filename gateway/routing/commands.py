@@ -3,7 +3,6 @@
 The function turns body and caller into a command; it decides nothing and sends nothing.
 """
 
-import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
@@ -67,8 +66,7 @@ class CommandRoute(DeclaredRoute):
         command = self._command(values, raw, Caller(claims.account, identity.command_id))
         await incoming.services.remembered.check(identity)
         incoming.added.append((b"pickly-command", str(identity.command_id).encode()))
-        trace: str = incoming.scope["request_id"]
-        await self._send(incoming, command, _meta(command, claims.account, identity, expected, trace))
+        await self._send(incoming, command, _meta(command, claims.account, identity, expected))
         return await self._answer(incoming, command, claims.account, identity)
 
     def _command(self, values: dict[str, object], raw: bytes, caller: Caller) -> Command:
@@ -127,7 +125,7 @@ def accepted(identity: Identity, resource: Resource | None) -> Answer:
     return Answer(202, orjson.dumps(document), [JSON, NO_STORE, (b"location", identity.path.encode())])
 
 
-def _meta(command: Command, actor: UUID, identity: Identity, expected: int | None, trace_id: str) -> Meta:
+def _meta(command: Command, actor: UUID, identity: Identity, expected: int | None) -> Meta:
     return Meta(
         id=identity.command_id,
         type=type(command).__name__,
@@ -138,8 +136,6 @@ def _meta(command: Command, actor: UUID, identity: Identity, expected: int | Non
         correlation=identity.command_id,
         expected_version=expected,
         body_hash=identity.body_hash,
-        # A new trace: what clients claim about traces is not trusted (W3C Trace Context section 4.3).
-        traceparent=f"00-{trace_id}-{secrets.token_hex(8)}-00",
     )
 
 

@@ -161,13 +161,20 @@ def tail(log: Path, lines: int = 8) -> str:
     return "\n".join(f"  | {line[:300]}" for line in text.splitlines()[-lines:]) or "  (the log is empty)"
 
 
-def wait_ready(part: Part, process: subprocess.Popen[bytes], seconds: float) -> None:
-    """Return when the part answers; StackError with the end of its log when it ends or stays silent."""
+def wait_ready(
+    part: Part, process: subprocess.Popen[bytes], seconds: float, patient: Callable[[], bool] = lambda: False
+) -> None:
+    """Return when the part answers; StackError with the end of its log when it ends or stays silent.
+
+    While `patient` says so, its silence is not counted.
+    """
     deadline = time.monotonic() + seconds
     while (why := part.ready()) is not None:
         code = process.poll()
         if code is not None:
             raise StackError(f"{part.name} ended {exit_text(code)} while starting.\n{log_text(part)}")
+        if patient():
+            deadline = time.monotonic() + seconds
         if time.monotonic() > deadline:
             raise StackError(f"{part.name} does not answer after {seconds:.0f} s ({why}).\n{log_text(part)}")
         time.sleep(POLL)

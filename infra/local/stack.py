@@ -2,17 +2,20 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from infra.local import kafka, postgres, s3, valkey
 from infra.local.errors import StackError
+from infra.local.healing import Care, rebuilding
 from infra.local.parts import Part
 from infra.local.ports import HOST
 from infra.local.probe import over_http
 from infra.local.servers import PORTS as SERVER_PORTS
 from infra.local.servers import REPOSITORY, environment, server_parts
+from infra.settings import Settings
 
 ONE_SHOTS: Final = {"migrate": ("infra.ops.migrate",), "topics": ("infra.ops.topics", "apply")}
 LIGHT_GROUPS: Final[dict[str, tuple[str, ...]]] = {"groups": ("consumers", "all")}
@@ -43,6 +46,19 @@ def platform_parts(
         *(_worker(name, module, folder, env, numbers[name]) for name, module in workers(each).items()),
         _worker(GATEWAY, (GATEWAY,), folder, env, numbers[GATEWAY]),
     ]
+
+
+def platform_care(folder: Path, numbers: dict[str, int]) -> Care:
+    """How read models that may have missed something are built anew."""
+    env = platform_environment(folder, numbers)
+    settings = Settings(database=env["PICKLY_DATABASE"], secrets=folder / "secrets")
+
+    def part(name: str, words: Sequence[str]) -> Part:
+        return replace(
+            _one_shot(name, ("infra.ops.rebuild", *words), folder, env), once=False, stop_seconds=60
+        )
+
+    return rebuilding(settings, part)
 
 
 def platform_environment(folder: Path, numbers: dict[str, int]) -> dict[str, str]:

@@ -15,7 +15,7 @@ import psutil
 FILE: Final = "state.json"
 # The start time of a process is computed from the boot time, which moves when the clock is set.
 TOLERANCE: Final = 2.0
-State = Literal["waiting", "starting", "running", "restarting", "stopping", "stopped", "done"]
+State = Literal["waiting", "starting", "running", "restarting", "stopping", "stopped", "done", "failed"]
 
 
 class Pid(TypedDict):

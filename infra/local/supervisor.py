@@ -4,6 +4,7 @@ One thread per part waits for its process, so that an idle stack costs no proces
 """
 
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -16,6 +17,8 @@ from typing import Final
 from infra.local import ports
 from infra.local.console import Console
 from infra.local.errors import StackError
+from infra.local.healing import NAME as HEALING
+from infra.local.healing import Care, Healer
 from infra.local.parts import Part, exit_text, launch, log_text, rotate, stop_child, wait_ready
 from infra.local.state import Board, PartState, identify
 
@@ -28,7 +31,9 @@ BACK_OFF: Final = (0.5, 30.0)
 class Keeper(threading.Thread):
     """Keeps one part running until told to stop."""
 
-    def __init__(self, part: Part, board: Board, console: Console, back_off: tuple[float, float]) -> None:
+    def __init__(
+        self, part: Part, board: Board, console: Console, back_off: tuple[float, float], healer: Healer | None
+    ) -> None:
         super().__init__(name=part.name, daemon=True)
         self.part = part
         self.first: Future[float] = (
@@ -38,6 +43,7 @@ class Keeper(threading.Thread):
         self._board = board
         self._console = console
         self._back_off = back_off
+        self._healer = healer
         self._stopping = threading.Event()
         self._launching = threading.Lock()
         self._failures = 0
@@ -66,7 +72,7 @@ class Keeper(threading.Thread):
             if self.part.once:
                 self._run_once(process, began)
                 return None
-            wait_ready(self.part, process, START_SECONDS)
+            wait_ready(self.part, process, START_SECONDS, self._waits_for_healing)
             self.part.finish()
         except Exception as error:  # hooks and probes may raise anything, and the part must be tried again
             self._end_half_started()
@@ -94,6 +100,10 @@ class Keeper(threading.Thread):
             self.process = launch(self.part)
             self._board.set(self.part.name, process=identify(self.process.pid))
         return self.process
+
+    def _waits_for_healing(self) -> bool:
+        """Whether a read model is being built anew, before which a process of ours is not ready."""
+        return self._healer is not None and self._healer.busy
 
     def _run_once(self, process: subprocess.Popen[bytes], began: float) -> None:
         code = process.wait()
@@ -147,7 +157,9 @@ class Supervisor:
         console: Console,
         gateway: str = "",
         back_off: tuple[float, float] = BACK_OFF,
+        care: Care | None = None,
     ) -> None:
+        """With `care`, what stands still is healed as soon as the programs that run once have run."""
         own = identify(os.getpid())
         if own is None:
             raise StackError("the supervisor's own process is not visible: is /proc mounted?")
@@ -158,23 +170,29 @@ class Supervisor:
                 "supervisor": own,
                 "gateway": gateway,
                 "up": False,
-                "parts": [_waiting(part) for part in parts],
+                "parts": [*map(_waiting, parts), *([_HEALING] if care else [])],
             },
         )
         self._console = console
-        self._keepers = [Keeper(part, self._board, console, back_off) for part in parts]
+        self._healer = Healer(care, self._board, console) if care else None
+        self._keepers = [Keeper(part, self._board, console, back_off, self._healer) for part in parts]
         self.stop_asked = threading.Event()
 
     def start(self) -> bool:
         """Start stage by stage; False when told to stop meanwhile, StackError when a part cannot start."""
         for _, keepers in groupby(self._keepers, key=lambda keeper: keeper.part.stage):
             stage = list(keepers)
+            if self._healer is not None and not self._healer.is_alive() and self._once_are_done():
+                self._healer.start()
             for keeper in stage:
                 keeper.start()
             if not self._wait(stage):
                 return False
         self._board.up()
         return True
+
+    def _once_are_done(self) -> bool:
+        return all(keeper.first.done() for keeper in self._keepers if keeper.part.once)
 
     def _wait(self, stage: list[Keeper]) -> bool:
         waiting = {keeper.first: keeper.part.name for keeper in stage}
@@ -185,6 +203,8 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop what runs, the last stage first, the parts of a stage side by side."""
+        if self._healer is not None:
+            self._healer.stop()
         for _, keepers in groupby(reversed(self._keepers), key=lambda keeper: keeper.part.stage):
             with ThreadPoolExecutor() as pool:
                 stops = {keeper.part.name: pool.submit(keeper.stop) for keeper in keepers}
@@ -206,3 +226,18 @@ def _waiting(part: Part) -> PartState:
         "restarts": 0,
         "why": "",
     }
+
+
+_HEALING: Final[PartState] = {
+    "name": HEALING,
+    "stage": 0,
+    "port": None,
+    "stop_signal": int(signal.SIGTERM),
+    "once": True,
+    "state": "done",
+    "process": None,
+    "since": 0.0,
+    "restarts": 0,
+    "why": "",
+}
+"""Healing in the record: hidden, since `done`, until something is healed."""

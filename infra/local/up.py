@@ -11,18 +11,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from infra.local import ports
 from infra.local.console import Console
 from infra.local.down import stop_orphans
 from infra.local.errors import StackError
+from infra.local.healing import Care
 from infra.local.parts import Part, tail, wait_for
 from infra.local.stack import (
     GATEWAY,
     LIGHT_GROUPS,
     gateway_address,
+    platform_care,
     platform_environment,
     platform_parts,
     port_names,
@@ -45,7 +47,12 @@ class Shape:
     gateway_port: int | None = None
 
 
-Plan = tuple[Sequence[Part], str]  # the parts and the gateway's address
+class Plan(NamedTuple):
+    """What to run, the gateway's address, and how what stands still is healed."""
+
+    parts: Sequence[Part]
+    gateway: str
+    care: Care | None = None
 
 
 def up(folder: Path, shape: Shape, console: Console) -> int:
@@ -55,7 +62,7 @@ def up(folder: Path, shape: Shape, console: Console) -> int:
         numbers = _ports(folder, shape)
         parts = platform_parts(folder, numbers, shape.each, console.progress)
         _write_env(folder, platform_environment(folder, numbers))
-        return parts, gateway_address(numbers)
+        return Plan(parts, gateway_address(numbers), platform_care(folder, numbers))
 
     return run(folder, shape, plan, console)
 
@@ -68,19 +75,19 @@ def run(folder: Path, shape: Shape, plan: Callable[[], Plan], console: Console) 
         began = time.monotonic()
         stop_orphans(folder, console)
         _require_room(folder)
-        parts, gateway = plan()
+        planned = plan()
         console.say(f"Starting Pickly in {folder}")
-        return supervise(folder, parts, console, gateway, began)
+        return supervise(folder, planned, console, began)
 
 
-def supervise(folder: Path, parts: Sequence[Part], console: Console, gateway: str, began: float) -> int:
+def supervise(folder: Path, plan: Plan, console: Console, began: float) -> int:
     """Start the parts, keep them until a signal says stop, and stop them; 0 unless the start failed."""
-    supervisor = Supervisor(folder, parts, console, gateway)
+    supervisor = Supervisor(folder, plan.parts, console, plan.gateway, care=plan.care)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: supervisor.stop_asked.set())
     try:
         if supervisor.start():
-            console.say(_welcome(gateway, time.monotonic() - began))
+            console.say(_welcome(plan.gateway, time.monotonic() - began))
             wait_for(supervisor.stop_asked)
         console.say("Stopping; the data stay.")
         return 0

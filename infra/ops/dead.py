@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from infra.ops import dead_letters, dead_mask
-from infra.ops.dead_letters import Filter, LetterError, Place
+from infra.ops.dead_letters import NO_VERSION, Filter, LetterError, Place
 from infra.ops.dead_replay import Outcome, drop, replay
 from infra.ops.examples import catalogue
 from infra.settings import SecretMissingError
@@ -32,6 +32,9 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 Group = Annotated[str | None, typer.Option(help="only letters of this group")]
 Type = Annotated[str | None, typer.Option(help="only letters of this message type")]
 Reason = Annotated[str | None, typer.Option(help="only letters that died for this reason")]
+SchemaVersion = Annotated[
+    str | None, typer.Option(help=f"only letters of this version of the contract; {NO_VERSION}: without one")
+]
 Address = Annotated[str, typer.Argument(metavar="GROUP/TOPIC/PARTITION/OFFSET")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
@@ -41,13 +44,14 @@ def list_command(
     group: Group = None,
     type: Type = None,
     reason: Reason = None,
+    schema_version: SchemaVersion = None,
     state: Annotated[str, typer.Option(help=" | ".join(STATES))] = STATES[0],
     as_json: AsJson = False,
 ) -> None:
-    """Count letters by group, type and reason; those that are closed only when asked for."""
+    """Count letters by group, type, reason and schema version; those that are closed only when asked for."""
     if state not in STATES:
         raise typer.BadParameter(f"{state!r} is none of {', '.join(STATES)}", param_hint="--state")
-    which = Filter(group, type, reason)
+    which = Filter(group, type, reason, schema_version)
     rows = [_told(row) for row in _run(lambda db: dead_letters.grouped(db, which, state))]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
@@ -62,6 +66,7 @@ def _told(row: "Record") -> dict[str, Any]:
         "group": row["group_name"],
         "type": dead_mask.word(row["type"]),
         "reason": dead_mask.word(row["reason"]),
+        "schema_version": row["schema_version"],
         "letters": row["letters"],
         "parked": row["parked"],
         "marked": row["marked"],
@@ -72,10 +77,10 @@ def _told(row: "Record") -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table("group", "type", "reason", "letters", "parked", "marked", "oldest", "the first")
+    table = Table("group", "type", "reason", "schema", "letters", "parked", "marked", "oldest", "the first")
     for row in rows:
         counts = [f"{row[name]:,}" for name in ("letters", "parked", "marked")]
-        words = [escape(row[name]) for name in ("group", "type", "reason")]
+        words = [escape(row[name]) for name in ("group", "type", "reason", "schema_version")]
         table.add_row(*words, *counts, _ago(row["oldest_seconds"]), escape(row["example"]))
     return table
 
@@ -127,18 +132,23 @@ def replay_command(
     group: Group = None,
     type: Type = None,
     reason: Reason = None,
+    schema_version: SchemaVersion = None,
     everything: Annotated[bool, typer.Option("--all", help="all letters of all groups")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many; change nothing.")] = False,
     rate: Annotated[int | None, typer.Option(min=1, help="at most so many a second")] = None,
 ) -> None:
     """Let the groups handle letters again, and those parked behind them; waits for what comes of it."""
-    chosen = [address is not None, everything, any((group, type, reason))]
+    chosen = [address is not None, everything, any((group, type, reason, schema_version))]
     if sum(chosen) != 1:
-        raise typer.BadParameter("name one letter, or a filter (--group, --type, --reason), or --all")
+        raise typer.BadParameter(
+            "name one letter, or a filter (--group, --type, --reason, --schema-version), or --all"
+        )
 
     async def work(db: "Connection") -> Outcome:
         place = Place.parse(address) if address is not None else None
-        return await replay(db, Filter(group, type, reason, place), dry_run=dry_run, rate=rate)
+        return await replay(
+            db, Filter(group, type, reason, schema_version, place), dry_run=dry_run, rate=rate
+        )
 
     outcome = _run(work)
     if dry_run:

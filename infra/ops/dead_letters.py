@@ -46,12 +46,18 @@ class Filter:
     group: str | None = None
     type: str | None = None
     reason: str | None = None
+    schema_version: str | None = None
     place: Place | None = None
 
     def __str__(self) -> str:
         if self.place is not None:
             return str(self.place)
-        said = {"group": self.group, "type": self.type, "reason": self.reason}
+        said = {
+            "group": self.group,
+            "type": self.type,
+            "reason": self.reason,
+            "schema-version": self.schema_version,
+        }
         return " ".join(f"{name}={value}" for name, value in said.items() if value is not None) or "all"
 
 
@@ -65,30 +71,43 @@ class Found:
     appended_at: datetime
 
 
+NO_VERSION: Final = "-"
+"""The schema version of a letter without `ce_dataschema`: older than that header, or no message of ours."""
+VERSION: Final = f"""
+    coalesce((SELECT left(substring(h ->> 1 FROM '^urn:pickly:[A-Za-z]+:([0-9.]+)$'), 20)
+                FROM jsonb_array_elements(headers) AS h WHERE h ->> 0 = 'ce_dataschema' LIMIT 1),
+             '{NO_VERSION}')
+"""
+LETTERS: Final = f"""
+    SELECT group_name, type, reason, {VERSION} AS schema_version, topic, partition, record_offset, state,
+           parked, first_at, closed_at
+      FROM {{schema}}.dead_letter
+"""
 GROUPED: Final = """
-    SELECT group_name, type, reason, count(*) AS letters, count(*) FILTER (WHERE parked) AS parked,
+    SELECT group_name, type, reason, schema_version, count(*) AS letters,
+           count(*) FILTER (WHERE parked) AS parked,
            count(*) FILTER (WHERE closed_at IS NULL AND state <> 'open') AS marked,
            min(first_at) AS oldest, clock_timestamp() - min(first_at) AS age,
            (array_agg(topic ORDER BY first_at, topic, partition, record_offset))[1] AS topic,
            (array_agg(partition ORDER BY first_at, topic, partition, record_offset))[1] AS partition,
            (array_agg(record_offset ORDER BY first_at, topic, partition, record_offset))[1] AS record_offset
-      FROM mesh.dead
+      FROM ({letters}) AS letters
      WHERE ($1::text IS NULL OR group_name = $1) AND ($2::text IS NULL OR type = $2)
-       AND ($3::text IS NULL OR reason = $3)
-       AND CASE $4::text WHEN 'all' THEN true WHEN 'unclosed' THEN closed_at IS NULL ELSE state = $4 END
-     GROUP BY 1, 2, 3 ORDER BY 1, letters DESC, 2, 3
+       AND ($3::text IS NULL OR reason = $3) AND ($4::text IS NULL OR schema_version = $4)
+       AND CASE $5::text WHEN 'all' THEN true WHEN 'unclosed' THEN closed_at IS NULL ELSE state = $5 END
+     GROUP BY 1, 2, 3, 4 ORDER BY 1, letters DESC, 2, 3, 4
 """
-OPEN: Final = """
-    WITH open AS (SELECT * FROM {schema}.dead_letter WHERE closed_at IS NULL AND state = 'open'),
+OPEN: Final = f"""
+    WITH open AS (SELECT * FROM {{schema}}.dead_letter WHERE closed_at IS NULL AND state = 'open'),
     chosen AS (
         SELECT * FROM open
          WHERE ($1::text IS NULL OR group_name = $1) AND ($2::text IS NULL OR type = $2)
-           AND ($3::text IS NULL OR reason = $3)
-           AND ($4::text IS NULL OR topic = $4 AND partition = $5 AND record_offset = $6))
+           AND ($3::text IS NULL OR reason = $3) AND ($4::text IS NULL OR {VERSION} = $4)
+           AND ($5::text IS NULL OR topic = $5 AND partition = $6 AND record_offset = $7))
     SELECT group_name, topic, partition, record_offset, key, appended_at FROM chosen
      UNION
     SELECT group_name, topic, partition, record_offset, key, appended_at FROM open o
-     WHERE parked AND ((group_name, topic, key) IN (SELECT * FROM unnest($7::text[], $8::text[], $9::text[]))
+     WHERE parked AND ((group_name, topic, key) IN (SELECT * FROM unnest($8::text[], $9::text[], $10::text[]))
         OR EXISTS (SELECT FROM chosen c WHERE (c.group_name, c.topic, c.key) = (o.group_name, o.topic, o.key)
                       AND c.record_offset < o.record_offset))
 """
@@ -100,8 +119,9 @@ NOTE_DOWN: Final = "INSERT INTO mesh.audit (who, action, target, reason, letters
 
 
 async def grouped(db: "Connection", which: Filter, state: str) -> list["Record"]:
-    """Counts by group, type and reason. `state`: one of the letters' states, `unclosed` or `all`."""
-    return list(await db.fetch(GROUPED, which.group, which.type, which.reason, state))
+    """Counts by group, type, reason and schema version. `state`: one of theirs, `unclosed` or `all`."""
+    letters = " UNION ALL ".join(LETTERS.format(schema=schema) for schema in schemas())
+    return list(await db.fetch(GROUPED.format(letters=letters), *_columns_of(which, which.group), state))
 
 
 async def read(db: "Connection", place: Place) -> tuple["Record", int]:
@@ -132,7 +152,7 @@ async def candidates(
     columns = [[key[n] for key in keys] for n in range(3)]
     found = []
     for schema in schemas():
-        rows = await db.fetch(OPEN.format(schema=schema), group, which.type, which.reason, *exact, *columns)
+        rows = await db.fetch(OPEN.format(schema=schema), *_columns_of(which, group), *exact, *columns)
         found += [Found(schema, _place(row), row["key"], row["appended_at"]) for row in rows]
     return sorted(found, key=lambda letter: (letter.appended_at, letter.place))
 
@@ -176,6 +196,10 @@ def who() -> str:
         return f"{getpass.getuser()}@{socket.gethostname()}"
     except (KeyError, OSError):  # a user without a name, as in some containers
         return f"?@{socket.gethostname()}"
+
+
+def _columns_of(which: Filter, group: str | None) -> tuple[str | None, ...]:
+    return group, which.type, which.reason, which.schema_version
 
 
 def _values(place: Place) -> tuple[str, str, int, int]:

@@ -143,6 +143,6 @@ def word(text: str | None) -> str:
 def error(text: str) -> str:
     """The kind of an exception; its words may quote what was handled, so only their number is told."""
     kind, colon, words = text.partition(": ")
-    if colon and re.fullmatch(r"\w+(Error|Exception|Exit|Warning)", kind, re.ASCII):
-        return f"{kind}: {hidden(words)}"
+    if re.fullmatch(r"\w+(Error|Exception|Exit|Warning)", kind, re.ASCII):
+        return f"{kind}: {hidden(words)}" if colon else kind
     return hidden(text)

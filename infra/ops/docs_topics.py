@@ -31,7 +31,8 @@ EVERYWHERE: Final = f"""\
 
 - A record is a CloudEvent 1.0 in Kafka's binary mode: headers `ce_id`, `ce_type` (the message's name),
   `ce_source`, `ce_time`, `ce_subject`, `ce_actor` (the account that asked), `ce_cause`, `ce_correlation`,
-  `ce_dataschema` (type and version of the contract), `traceparent`; the value is JSON. Ignore fields and headers that you do not know.
+  `ce_dataschema` (type and version of the contract), `traceparent`; the value is JSON.
+  Ignore fields and headers that you do not know.
 - The partition follows from the part of the key before the first slash (murmur2), so that everything about
   one subject stays in order. The record's time is the broker's.
 - On compacted topics `ce_sequence` is the version of the key. It only rises, also over a deletion: apply a

@@ -11,7 +11,8 @@ from rich.live import Live
 from rich.text import Text
 
 from infra.ops.database import DatabaseError
-from infra.ops.lag_model import Report, as_json
+from infra.ops.lag_json import as_json
+from infra.ops.lag_model import Report
 from infra.ops.lag_reading import look
 from infra.ops.lag_table import screen
 from infra.ops.topic_broker import BrokerError

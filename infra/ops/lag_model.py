@@ -1,14 +1,16 @@
 """What lag is: where each group is on each partition, beside what the log holds, summed in several ways."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from typing import Final
 
+from aiokafka import TopicPartition
+
+from infra.ops.lag_kafka import Membership
 from infra.roles import READ_PREFIX
 
-Json = dict[str, object]
 NEVER: Final = "never read"
 
 
@@ -18,7 +20,8 @@ class Part:
 
     `position` is the next offset in PostgreSQL (None: never read), `committed` the one that Kafka was told
     (None: none). `end` is what a read_committed reader may see. `oldest_at` is the append time of the first
-    record that waits; None when none does, or, if not `readable`, when it could not be read.
+    record that waits; None when none does, or, if not `readable`, when it could not be read. `owner` is the
+    process that moved the position last, as host/pid.
     """
 
     group: str
@@ -33,6 +36,7 @@ class Part:
     skipped: int = 0
     stopped: str | None = None
     updated_at: datetime | None = None
+    owner: str = ""
     dead: int = 0
     parked_keys: int = 0
 
@@ -57,6 +61,24 @@ class Outbox:
 
 
 @dataclass(frozen=True, slots=True)
+class Effects:
+    """Effects of one group and kind. `running` are leased; `dead` were given up.
+
+    `oldest_at` is when the first one that waits was decided, `next_at` when the next one is due; None: none.
+    `most_attempts` of one that waits: above 0, something outside does not answer.
+    """
+
+    group: str
+    kind: str
+    waiting: int
+    running: int
+    dead: int
+    oldest_at: datetime | None
+    next_at: datetime | None
+    most_attempts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sum:
     """Several parts as one. Ages in seconds: 0 when nothing waits, None when it is not known."""
 
@@ -78,6 +100,8 @@ class Report:
     at: datetime
     parts: Sequence[Part]
     outboxes: Sequence[Outbox]
+    effects: Sequence[Effects] = ()
+    memberships: Mapping[str, Membership] = field(default_factory=dict)
 
     def groups(self) -> list[tuple[str, list[Part]]]:
         """The parts of each group."""
@@ -93,6 +117,13 @@ class Report:
         }
 
 
+def processes(parts: Iterable[Part], holds: Iterable[TopicPartition]) -> list[str]:
+    """Who moved the positions of what a member holds: one, unless it has just come by some of it."""
+    held = set(holds)
+    owners = {part.owner for part in parts if TopicPartition(part.topic, part.partition) in held}
+    return sorted(owners - {""})
+
+
 def topics_of(parts: Iterable[Part]) -> list[tuple[str, list[Part]]]:
     """The parts of one group, by topic."""
     return [(topic, list(some)) for topic, some in groupby(parts, lambda part: part.topic)]
@@ -101,6 +132,11 @@ def topics_of(parts: Iterable[Part]) -> list[tuple[str, list[Part]]]:
 def seconds(since: datetime | None, now: datetime) -> float | None:
     """An age; clocks that differ make no negative one."""
     return None if since is None else max(round((now - since).total_seconds(), 3), 0.0)
+
+
+def next_try(effects: Effects, now: datetime) -> float | None:
+    """Seconds until the next one may run: 0 when it is due, None when none waits."""
+    return None if effects.next_at is None else max(round((effects.next_at - now).total_seconds(), 3), 0.0)
 
 
 def summed(parts: Sequence[Part], now: datetime) -> Sum:
@@ -135,54 +171,3 @@ def reasons(parts: Iterable[Part]) -> dict[str, list[int]]:
         if part.stopped is not None:
             found.setdefault(part.stopped, []).append(part.partition)
     return found
-
-
-def as_json(report: Report) -> Json:
-    """The stable form; `docs/runbooks/lag-and-trace.md` describes it. Fields are added, never changed."""
-    return {
-        "at": report.at.isoformat().replace("+00:00", "Z"),
-        "groups": [_group(group, parts, report.at) for group, parts in report.groups()],
-        "read_models": [
-            {"name": name, "stale_seconds": model.oldest_seconds, "dead": model.dead}
-            for name, model in report.read_models().items()
-        ],
-        "outboxes": [
-            {
-                "schema": each.schema,
-                "depth": each.depth,
-                "oldest_seconds": seconds(each.oldest_at, report.at) or 0.0,
-            }
-            for each in report.outboxes
-        ],
-        "total": _sum(report.parts, report.at) | {"outbox": sum(each.depth for each in report.outboxes)},
-    }
-
-
-def _sum(parts: Sequence[Part], now: datetime) -> Json:
-    return asdict(summed(parts, now))
-
-
-def _group(group: str, parts: Sequence[Part], now: datetime) -> Json:
-    kind = "projection" if group.startswith(READ_PREFIX) else "decider"
-    topics = [
-        {"topic": topic, **_sum(some, now), "partitions": [_part(part, now) for part in some]}
-        for topic, some in topics_of(parts)
-    ]
-    return {"group": group, "kind": kind, **_sum(parts, now), "topics": topics}
-
-
-def _part(part: Part, now: datetime) -> Json:
-    return {
-        "partition": part.partition,
-        "start": part.start,
-        "end": part.end,
-        "position": part.position,
-        "committed": part.committed,
-        "behind": part.behind,
-        "oldest_seconds": oldest([part], now),
-        "skipped": part.skipped,
-        "stopped": part.stopped,
-        "last_progress_seconds": seconds(part.updated_at, now),
-        "dead": part.dead,
-        "parked_keys": part.parked_keys,
-    }

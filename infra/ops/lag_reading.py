@@ -3,32 +3,40 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
 
 from infra.ops.database import ops_connection
-from infra.ops.lag_model import Outbox, Part, Report
+from infra.ops.lag_kafka import Place, ask
+from infra.ops.lag_model import Effects, Outbox, Part, Report
 from infra.ops.log_reader import LogReader, Next, appended_at, log_reader
-from infra.ops.topic_broker import BrokerError, NotYetError, admin_of
-from infra.roles import READ_PREFIX, schemas
+from infra.roles import DECIDERS, READ_PREFIX, schemas
 from infra.settings import Settings
 from schemas.topics import TOPICS
 
 if TYPE_CHECKING:
     from asyncpg import Connection, Record
 
-Place: TypeAlias = tuple[str, str, int]
-"""Group, topic, partition."""
-
 POSITIONS: Final = """
-SELECT group_name, topic, partition, next_offset, skipped, stopped, updated_at FROM mesh.positions
+SELECT group_name, topic, partition, next_offset, skipped, stopped, owner, updated_at FROM {schema}.position
 """
 LETTERS: Final = """
 SELECT group_name, topic, partition, count(*) AS dead,
        count(DISTINCT key) FILTER (WHERE type IS DISTINCT FROM 'Tick') AS keys
   FROM {schema}.dead_letter WHERE closed_at IS NULL GROUP BY 1, 2, 3
+"""
+# When an effect was decided: the inbox took the message that caused it in the same transaction.
+EFFECTS: Final = """
+SELECT e.group_name, kind, count(*) FILTER (WHERE dead_at IS NULL) AS waiting,
+       count(*) FILTER (WHERE dead_at IS NULL AND leased_until > clock_timestamp()) AS running,
+       count(*) FILTER (WHERE dead_at IS NOT NULL) AS dead,
+       min(i.touched_at) FILTER (WHERE dead_at IS NULL) AS oldest_at,
+       min(due_at) FILTER (WHERE dead_at IS NULL) AS next_at,
+       coalesce(max(attempts) FILTER (WHERE dead_at IS NULL), 0) AS most_attempts
+  FROM {schema}.effect e
+  LEFT JOIN {schema}.inbox i ON i.group_name = e.group_name AND i.message_id = e.cause
+ GROUP BY 1, 2
 """
 OUTBOXES: Final = "SELECT schema_name, depth, oldest FROM mesh.outboxes ORDER BY schema_name"
 
@@ -39,15 +47,17 @@ async def look(settings: Settings) -> Report:
     Positions are read before the ends, so that a group which keeps up is never ahead of its log.
     """
     async with ops_connection(settings) as db:
-        rows = {_place(row): row for row in await db.fetch(POSITIONS)}
+        rows = {_place(row): row for row in await _of_all(db, POSITIONS, schemas())}
         letters = await _letters(db)
         outboxes = [Outbox(*row) for row in await db.fetch(OUTBOXES)]
+        effects = [Effects(*row) for row in await _of_all(db, EFFECTS, DECIDERS)]
     places = sorted(_declared() | rows.keys())
-    committed = await _committed(settings, sorted({group for group, _, _ in places}))
+    committed, memberships = await ask(settings, sorted({group for group, _, _ in places}))
     async with log_reader(settings.kafka) as reader:
         bounds = await reader.bounds({TopicPartition(*place[1:]) for place in places})
         parts = [_part(place, bounds, rows.get(place), letters.get(place), committed) for place in places]
-        return Report(datetime.now(UTC), await _with_ages(reader, parts), outboxes)
+        aged = await _with_ages(reader, parts)
+        return Report(datetime.now(UTC), aged, outboxes, sorted(effects, key=_kind), memberships)
 
 
 def _declared() -> set[Place]:
@@ -60,32 +70,22 @@ def _declared() -> set[Place]:
     }
 
 
+def _kind(effects: Effects) -> tuple[str, str]:
+    return effects.group, effects.kind
+
+
 def _place(row: "Record") -> Place:
     return row["group_name"], row["topic"], row["partition"]
 
 
+async def _of_all(db: "Connection", query: str, schemas: Sequence[str]) -> list["Record"]:
+    return await db.fetch(" UNION ALL ".join(query.format(schema=schema) for schema in schemas))
+
+
 async def _letters(db: "Connection") -> dict[Place, tuple[int, int]]:
     """Open letters of each place, and the keys that are parked behind them: only deciders park."""
-    query = " UNION ALL ".join(LETTERS.format(schema=schema) for schema in schemas())
-    rows = await db.fetch(query)
+    rows = await _of_all(db, LETTERS, schemas())
     return {_place(row): (row["dead"], row["keys"]) for row in rows}
-
-
-async def _committed(settings: Settings, groups: Sequence[str]) -> dict[Place, int]:
-    """What Kafka was told. It is for dashboards only, so one coordinator that is away spoils nothing."""
-    found: dict[Place, int] = {}
-    try:
-        async with admin_of(settings.kafka) as admin:
-            for group in groups:
-                try:
-                    offsets = await admin.list_consumer_group_offsets(group)
-                except KafkaError:
-                    continue
-                for place, told in offsets.items():
-                    found[(group, place.topic, place.partition)] = told.offset
-    except NotYetError as error:
-        raise BrokerError(str(error)) from error
-    return found
 
 
 def _part(
@@ -109,6 +109,7 @@ def _part(
         skipped=row["skipped"],
         stopped=row["stopped"],
         updated_at=row["updated_at"],
+        owner=row["owner"],
     )
 
 

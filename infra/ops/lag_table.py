@@ -1,8 +1,10 @@
 """Lag for people: a table of groups, topics and partitions, then what stands still, read models, outboxes."""
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Final
 
+from aiokafka import TopicPartition
 from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
@@ -12,7 +14,9 @@ from infra.ops.lag_model import (
     Part,
     Report,
     Sum,
+    next_try,
     oldest,
+    processes,
     reasons,
     seconds,
     summed,
@@ -22,6 +26,7 @@ from infra.ops.lag_model import (
 COLUMNS: Final = (
     "records behind", "oldest waits", "position", "in Kafka", "dead", "parked keys", "stopped", "progress",
 )  # fmt: skip
+EFFECTS: Final = ("waiting", "oldest waits", "running", "next try", "most tries", "given up")
 STEPS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
@@ -37,7 +42,10 @@ def age(of: float | None) -> str:
 
 def screen(report: Report, *, partitions: bool = False) -> Group:
     """Everything that `./pickly lag` prints."""
-    return Group(_groups(report, partitions=partitions), *_stopped(report), _models(report), _total(report))
+    groups = _groups(report, partitions=partitions)
+    return Group(
+        groups, *_stopped(report), _members(report), _models(report), *_effects(report), _total(report)
+    )
 
 
 def _groups(report: Report, *, partitions: bool) -> Table:
@@ -88,6 +96,46 @@ def _stopped(report: Report) -> Iterator[str]:
             for reason, numbers in reasons(some).items():
                 which = ", ".join(map(str, numbers))
                 yield f"[red]stopped[/red] {group} on {topic}, partition {which}: {escape(reason)}"
+
+
+def _members(report: Report) -> Table:
+    table = Table("group", "state", "member", "holds")
+    for group, parts in report.groups():
+        membership = report.memberships[group]
+        for each in membership.members:
+            names = ", ".join(processes(parts, each.holds)) or f"{each.id} from {each.host}"
+            table.add_row(group, membership.state, escape(names), _ranges(each.holds))
+        if not membership.members:
+            table.add_row(group, membership.state, "nobody", "")
+    return table
+
+
+def _ranges(places: Sequence[TopicPartition]) -> str:
+    """`pick.events 0-3, 7; thing.events 0-11`."""
+    held = []
+    for topic, some in groupby(sorted(places), lambda place: place.topic):
+        runs = groupby(enumerate(place.partition for place in some), lambda at: at[1] - at[0])
+        ends = [[number for _, number in run] for _, run in runs]
+        held.append(f"{topic} " + ", ".join(f"{e[0]}-{e[-1]}" if e[1:] else f"{e[0]}" for e in ends))
+    return "; ".join(held)
+
+
+def _effects(report: Report) -> Iterator[Table]:
+    """Nothing where no effect waits and none was given up."""
+    if not report.effects:
+        return
+    table = Table("group, kind of effect", *EFFECTS)
+    for each in report.effects:
+        table.add_row(
+            f"{each.group} {each.kind}",
+            f"{each.waiting:,}",
+            age(seconds(each.oldest_at, report.at) if each.waiting else 0.0),
+            f"{each.running:,}",
+            "-" if (due := next_try(each, report.at)) is None else f"in {age(due)}" if due else "now",
+            f"{each.most_attempts:,}",
+            f"{each.dead:,}",
+        )
+    yield table
 
 
 def _models(report: Report) -> Table:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from infra.ops.migrations_files import MigrationError
 from infra.ops.migrations_runner import HISTORY
+from infra.ops.trace_tables import versioned_tables
 from infra.roles import READ_PREFIX, login_roles, schemas
 
 if TYPE_CHECKING:
@@ -92,11 +93,17 @@ async def grant_group(connection: "Connection", schema: str, role: str) -> None:
         {shared}
         """
     )
+    if role.startswith(READ_PREFIX):
+        for table in await versioned_tables(connection, [schema]):
+            await connection.execute(f"GRANT SELECT ({table.columns}) ON {schema}.{table.name} TO ops")
 
 
 def _decider_grants(schema: str) -> str:
     return f"""
         GRANT SELECT ON {schema}.decision TO ops;
+        GRANT SELECT (group_name, message_id, touched_at) ON {schema}.inbox TO ops;
+        GRANT SELECT (group_name, kind, cause, attempts, due_at, leased_until, dead_at)
+              ON {schema}.effect TO ops;
         GRANT USAGE ON SCHEMA {schema} TO relay;
         GRANT SELECT, DELETE ON {schema}.outbox TO relay;
         GRANT SELECT, UPDATE (offsets) ON {schema}.decision TO relay;

@@ -8,8 +8,9 @@ import typer
 
 from infra.ops.database import DatabaseError
 from infra.ops.topic_broker import BrokerError
+from infra.ops.trace_json import as_json
 from infra.ops.trace_reading import trace
-from infra.ops.trace_text import as_json, lines
+from infra.ops.trace_text import lines
 from infra.settings import SecretMissingError, settings
 
 NO_STACK: Final = "No stack's secrets are configured here. Start one with ./pickly up, or set PICKLY_SECRETS."

@@ -1,14 +1,18 @@
 """What PostgreSQL knows of a journey, asked as role `ops`: decisions, positions, dead letters; bounded."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import orjson
 from aiokafka import TopicPartition
+from asyncpg import DataError
 
 from infra.ops.trace_model import Decision, Letter, Position, Where
-from infra.roles import schemas
+from infra.ops.trace_tables import Table
+from infra.roles import DECIDERS, schemas
+from schemas.topics import TOPICS, Kind
 
 if TYPE_CHECKING:
     from asyncpg import Connection, Record
@@ -33,19 +37,37 @@ SELECT group_name, topic, partition, record_offset, message_id, type, reason, st
 """
 
 
+HANDLED: Final = """
+SELECT message_id, touched_at FROM {schema}.inbox WHERE group_name = ANY($1) AND message_id = ANY($2)
+"""
+DECIDING: Final = sorted(
+    {group for topic in TOPICS.values() if topic.kind is Kind.COMMAND for group in topic.readers}
+)
+ROWS: Final = """
+SELECT {key}, version FROM {schema}.{name} JOIN unnest({values}) AS k({key}) USING ({key})
+"""
+
+
 async def by_commands(db: "Connection", ids: Collection[UUID]) -> list[Decision]:
     """The decisions of these commands."""
-    return [_decision(row) for row in await db.fetch(BY_COMMAND, list(ids), MOST)] if ids else []
+    return await _decisions(db, await db.fetch(BY_COMMAND, list(ids), MOST)) if ids else []
 
 
 async def by_subject(db: "Connection", key: str) -> tuple[list[Decision], bool]:
     """What was decided about a subject or an edge, and whether there is more than MOST."""
     subject, _, edge = key.partition("/")
     rows = await db.fetch(BY_SUBJECT, subject, f"/{key}" if edge else "", MOST + 1)
-    return [_decision(row) for row in rows[:MOST]], len(rows) > MOST
+    return await _decisions(db, rows[:MOST]), len(rows) > MOST
 
 
-def _decision(row: "Record") -> Decision:
+async def _decisions(db: "Connection", rows: Sequence["Record"]) -> list[Decision]:
+    query = " UNION ALL ".join(HANDLED.format(schema=schema) for schema in DECIDERS)
+    handled = await db.fetch(query, DECIDING, [row["command_id"] for row in rows])
+    times = {row["message_id"]: row["touched_at"] for row in handled}
+    return [_decision(row, times.get(row["command_id"])) for row in rows]
+
+
+def _decision(row: "Record", decided_at: datetime | None) -> Decision:
     places = orjson.loads(row["offsets"])
     return Decision(
         schema=row["schema_name"],
@@ -60,6 +82,7 @@ def _decision(row: "Record") -> Decision:
         },
         after=row["after"],
         at=row["at"],
+        decided_at=decided_at,
     )
 
 
@@ -94,3 +117,16 @@ async def letters(
         )
         for row in rows
     ]
+
+
+async def rows_of(
+    db: "Connection", table: Table, keys: Collection[tuple[str, ...]]
+) -> dict[tuple[str, ...], int]:
+    """The versions of those keys that a table of a read model has a row for."""
+    values = ", ".join(f"${n}::text[]::{kind}[]" for n, kind in enumerate(table.types, 1))
+    query = ROWS.format(key=", ".join(table.key), schema=table.schema, name=table.name, values=values)
+    try:
+        found = await db.fetch(query, *map(list, zip(*keys, strict=True)))
+    except DataError:  # a key that is none: somebody wrote it past the relay
+        return {}
+    return {tuple(map(str, key)): version for *key, version in found}

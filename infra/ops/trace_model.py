@@ -16,7 +16,11 @@ Where: TypeAlias = tuple[TopicPartition, int]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A row of `mesh.decisions`. `at` is when the broker appended the command; `places` are its events'."""
+    """A row of `mesh.decisions`. `at` is when the broker appended the command; `places` are its events'.
+
+    After a replay `at` is when it was decided again. `decided_at` is the inbox's time of the command, within
+    the transaction that decided it last; None when the inbox has forgotten it.
+    """
 
     schema: str
     command_id: UUID
@@ -28,6 +32,7 @@ class Decision:
     places: dict[UUID, Where]
     after: UUID | None
     at: datetime
+    decided_at: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -70,6 +75,7 @@ class Seen:
 
     where: Where
     at: datetime
+    key: str
     id: str | None
     type: str | None
     sequence: str | None
@@ -82,17 +88,30 @@ class Seen:
         headers = {name: (value or b"").decode("utf-8", "replace")[:200] for name, value in raw.headers}
         names = ("ce_id", "ce_type", "ce_sequence", "ce_cause", "ce_correlation")
         place = TopicPartition(raw.topic, raw.partition)
-        return cls((place, raw.offset), appended_at(raw), *(headers.get(name) for name in names))
+        key = (raw.key or b"").decode("utf-8", "replace")[:200]
+        return cls((place, raw.offset), appended_at(raw), key, *(headers.get(name) for name in names))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The row of an event's key in a table of a read model; `version` is None when there is none."""
+
+    table: str
+    version: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A group that reads an event's topic. `state`: passed, coming, stopped, set aside, or never read."""
+    """A group that reads an event's topic. `state`: passed, coming, stopped, set aside, or never read.
+
+    `rows` are where its read model shows the event's key, by the tables that have such a key.
+    """
 
     group: str
     state: str
     position: int | None
     stopped: str | None
+    rows: Sequence[Row] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +126,21 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """All about one command. `command` is its record; None when the topic no longer has it."""
+    """All about one command. `command` is its record; None when the topic no longer has it.
+
+    `repeats` are later records with its id, which the inbox keeps from having a second effect.
+    """
 
     decision: Decision
     command: Seen | None = None
+    repeats: Sequence[Seen] = ()
     events: Sequence[Event] = ()
     letters: Sequence[Letter] = ()
+
+    @property
+    def asked_at(self) -> datetime:
+        """When the broker appended the command, as far as that is known."""
+        return self.command.at if self.command else self.decision.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +163,23 @@ class Trace:
         return bool(self.journeys or self.waiting or self.letters)
 
 
-def reader_of(group: str, where: Where, position: Position | None, letters: Sequence[Letter]) -> Reader:
+def reader_of(
+    group: str,
+    where: Where,
+    position: Position | None,
+    letters: Sequence[Letter],
+    rows: Sequence[Row] = (),
+) -> Reader:
     """What a group has made of the record at `where`."""
     offset = where[1]
     if position is None:
         return Reader(group, "never read", None, None)
     aside = any(each.group == group and each.where == where and not each.closed_at for each in letters)
     if position.next_offset > offset:
-        return Reader(group, "set aside" if aside else "passed", position.next_offset, None)
+        state = "set aside" if aside else "passed"
+        return Reader(group, state, position.next_offset, None, rows)
     state = "stopped" if position.stopped else "coming"
-    return Reader(group, state, position.next_offset, position.stopped)
+    return Reader(group, state, position.next_offset, position.stopped, rows)
 
 
 def where_of(where: Where) -> str:

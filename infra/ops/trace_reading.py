@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from uuid import UUID
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
 
 from infra.ops import trace_database
 from infra.ops.database import ops_connection
-from infra.ops.log_reader import PATIENCE, LogReader, Raw, appended_at, log_reader
+from infra.ops.log_reader import PATIENCE, LogReader, Raw, log_reader
+from infra.ops.trace_commands import COMMANDS, UNREADABLE, commands, repeats
 from infra.ops.trace_model import Decision, Event, Journey, Letter, Position, Seen, Trace, reader_of
+from infra.ops.trace_rows import rows
 from infra.partitions import partition_of
 from infra.settings import Settings
-from schemas.topics import TOPICS, Kind, Topic
+from schemas.topics import TOPICS, Topic
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -25,10 +26,6 @@ DEEP: Final = 5
 """How many commands that follow from commands are followed."""
 MOST_WAITING: Final = 5_000
 """Records without a decision that are looked at on each partition."""
-MOST_SAME_TIME: Final = 2_000
-"""Records looked at behind the moment when the broker appended a command."""
-UNREADABLE: Final = (KafkaError, UnicodeDecodeError, TimeoutError)
-COMMANDS: Final = tuple(topic for topic in TOPICS.values() if topic.kind is Kind.COMMAND)
 
 
 async def trace(settings: Settings, asked: str) -> Trace:
@@ -42,7 +39,8 @@ async def trace(settings: Settings, asked: str) -> Trace:
         positions = await trace_database.positions(db)
         waiting, notes = await _waiting(reader, key, found, positions)
         letters = await _letters(db, key, found)
-        journeys = await _journeys(reader, found, letters, positions)
+        journeys, unseen = await _journeys(db, reader, found, letters, positions)
+    notes += unseen
     if more:
         notes.append(f"decisions before the newest {trace_database.MOST}")
     told = {letter for journey in journeys for letter in journey.letters}
@@ -147,54 +145,36 @@ def _is_about(raw: Raw, key: str) -> bool:
 
 
 async def _journeys(
-    reader: LogReader, found: Sequence[Decision], letters: Sequence[Letter], positions: Positions
-) -> list[Journey]:
-    records = await reader.at({where for each in found for where in each.places.values()})
+    db: "Connection",
+    reader: LogReader,
+    found: Sequence[Decision],
+    letters: Sequence[Letter],
+    positions: Positions,
+) -> tuple[list[Journey], list[str]]:
+    raws = await reader.at({where for each in found for where in each.places.values()})
+    records = {where: Seen.of(raw) for where, raw in raws.items()}
+    shown = await rows(db, records.values())
+    first = await commands(reader, found, letters)
+    again, notes = await repeats(reader, first)
     journeys = []
     for decision in found:
         events = [
-            Event(id, where, Seen.of(records[where]) if where in records else None,
-                  [reader_of(group, where, positions.get((group, where[0])), letters)
+            Event(id, where, records.get(where),
+                  [reader_of(group, where, positions.get((group, where[0])), letters,
+                             shown.get((group, where), ()))
                    for group in TOPICS[where[0].topic].readers])
             for id, where in decision.places.items()
         ]  # fmt: skip
-        own = {decision.command_id, *decision.places}
-        places = set(decision.places.values())
-        mine = [each for each in letters if each.message_id in own or each.where in places]
-        journeys.append(Journey(decision, await _command(reader, decision), _in_order(events), mine))
-    return journeys
+        name = str(decision.command_id)
+        mine = _of(decision, letters)
+        journeys.append(Journey(decision, first.get(name), again.get(name, ()), _in_order(events), mine))
+    return journeys, notes
+
+
+def _of(decision: Decision, letters: Sequence[Letter]) -> list[Letter]:
+    own, places = {decision.command_id, *decision.places}, set(decision.places.values())
+    return [each for each in letters if each.message_id in own or each.where in places]
 
 
 def _in_order(events: Collection[Event]) -> list[Event]:
     return sorted(events, key=lambda each: (each.record is None, each.record and each.record.at, each.where))
-
-
-async def _command(reader: LogReader, decision: Decision) -> Seen | None:
-    """Its record: on the partition of its key, at the moment that the decision names. None: gone."""
-    for topic in COMMANDS:
-        if topic.owner != decision.schema:
-            continue
-        place = TopicPartition(topic.name, partition_of(decision.key, topic))
-        start = await reader.since(place, decision.at)
-        end = 0 if start is None else min((await reader.bounds([place]))[place][1], start + MOST_SAME_TIME)
-        found = await _at_that_time(reader, place, start or 0, end, decision)
-        if found:
-            return found
-    return None
-
-
-async def _at_that_time(
-    reader: LogReader, place: TopicPartition, start: int, end: int, decision: Decision
-) -> Seen | None:
-    if start >= end:
-        return None
-    try:
-        async with asyncio.timeout(PATIENCE), aclosing(reader.read(place, start, end)) as records:
-            async for raw in records:
-                if appended_at(raw) > decision.at:
-                    return None
-                if (record := Seen.of(raw)).id == str(decision.command_id):
-                    return record
-    except UNREADABLE:
-        return None
-    return None

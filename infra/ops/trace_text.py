@@ -1,11 +1,10 @@
-"""A trace as text for people and as JSON for programs: ids, types, places and times, never a body."""
+"""A trace as text for people: ids, types, places, versions and times, never a body."""
 
 from collections.abc import Iterator
 from datetime import datetime
 
-from infra.ops.trace_model import Event, Journey, Letter, Reader, Seen, Trace, Where, where_of
-
-Json = dict[str, object]
+from infra.ops.trace_json import stamp
+from infra.ops.trace_model import Event, Journey, Letter, Reader, Row, Seen, Trace, Where, where_of
 
 
 class _Clock:
@@ -46,22 +45,32 @@ def _lines(trace: Trace) -> Iterator[str]:
 
 def _journey(journey: Journey) -> Iterator[str]:
     decision, clock = journey.decision, _Clock()
-    yield f"{decision.type} {decision.command_id} about {decision.resource}, {decision.at:%Y-%m-%d} (UTC)"
+    day = f"{journey.asked_at:%Y-%m-%d} (UTC)"
+    yield f"{decision.type} {decision.command_id} about {decision.resource}, {day}"
+    for at, what, texts in sorted(_steps(journey), key=lambda step: step[0] or journey.asked_at):
+        yield _row(clock.tell(at), what, texts[0])
+        for text in texts[1:]:
+            yield _row("", "", f"  {text}")
+    if decision.in_outbox:
+        left = f"{decision.in_outbox} of {decision.events} events are not on their topics yet"
+        yield _row("", "outbox", left)
+
+
+def _steps(journey: Journey) -> Iterator[tuple[datetime | None, str, list[str]]]:
+    """When, what and the lines of each; where no time is kept, None: it is told right behind the command."""
+    decision = journey.decision
     place = where_of(journey.command.where) if journey.command else "its record is gone from the topic"
-    yield _row(clock.tell(decision.at), "command", place)
+    yield journey.asked_at, "command", [place]
+    for seen in journey.repeats:
+        yield seen.at, "repeat", [f"sent again, {where_of(seen.where)}"]
+    for letter in journey.letters:
+        yield letter.first_at, "letter", [_letter(letter)]
     reason = f": {decision.reason}" if decision.reason else ""
     after = f", after {decision.after}" if decision.after else ""
-    yield _row("", "decision", f"{decision.status} by {decision.schema}{reason}{after}")
-    if decision.in_outbox:
-        yield _row(
-            "", "outbox", f"{decision.in_outbox} of {decision.events} events are not on their topics yet"
-        )
+    yield decision.decided_at, "decision", [f"{decision.status} by {decision.schema}{reason}{after}"]
     for event in journey.events:
-        yield _row(clock.tell(event.record.at if event.record else None), "event", _event(event))
-        for reader in event.readers:
-            yield _row("", "", f"  {reader.group}: {_reader(reader, event.where)}")
-    for letter in journey.letters:
-        yield _row(clock.tell(letter.first_at), "letter", _letter(letter))
+        readers = [f"{reader.group}: {_reader(reader, event)}" for reader in event.readers]
+        yield event.record.at if event.record else None, "event", [_event(event), *readers]
 
 
 def _row(when: str, what: str, text: str) -> str:
@@ -75,11 +84,23 @@ def _event(event: Event) -> str:
     return f"{event.record.type}{version}, {where_of(event.where)}"
 
 
-def _reader(reader: Reader, where: Where) -> str:
+def _reader(reader: Reader, event: Event) -> str:
+    return "; ".join([_progress(reader, event.where), *(_shown(row, event.record) for row in reader.rows)])
+
+
+def _progress(reader: Reader, where: Where) -> str:
     if reader.position is None or reader.state in ("passed", "set aside"):
         return reader.state
     reason = f" ({reader.stopped})" if reader.stopped else ""
     return f"{reader.state}{reason}: at {reader.position}, {where[1] - reader.position + 1} to go"
+
+
+def _shown(row: Row, record: Seen | None) -> str:
+    if row.version is None:
+        return f"no row in {row.table}"
+    applied = int(record.sequence or 0) if record else row.version
+    word = ", a newer one" if row.version > applied else ", an older one" if row.version < applied else ""
+    return f"row in {row.table} at version {row.version}{word}"
 
 
 def _letter(letter: Letter) -> str:
@@ -87,81 +108,3 @@ def _letter(letter: Letter) -> str:
     tries = f" after {letter.attempts} tries" if letter.attempts > 1 else ""
     what = f"{letter.type or 'unknown type'} set aside by {letter.group}{tries}: {why}"
     return f"{what}; {letter.state}; {where_of(letter.where)}"
-
-
-def stamp(at: datetime) -> str:
-    """RFC 3339."""
-    return at.isoformat().replace("+00:00", "Z")
-
-
-def as_json(trace: Trace) -> Json:
-    """The stable form; `docs/runbooks/lag-and-trace.md` describes it. Fields are added, never changed."""
-    return {
-        "asked": trace.asked,
-        "journeys": [_journey_json(each) for each in trace.journeys],
-        "waiting": [_seen_json(each) for each in trace.waiting],
-        "letters": [_letter_json(each) for each in trace.letters],
-        "not_looked_at": list(trace.not_looked_at),
-    }
-
-
-def _journey_json(journey: Journey) -> Json:
-    decision = journey.decision
-    return {
-        "command": {
-            "id": str(decision.command_id),
-            "type": decision.type,
-            "resource": decision.resource,
-            "at": stamp(decision.at),
-            "record": _where_json(journey.command.where) if journey.command else None,
-        },
-        "decision": {
-            "by": decision.schema,
-            "status": decision.status,
-            "reason": decision.reason,
-            "after": str(decision.after) if decision.after else None,
-        },
-        "in_outbox": decision.in_outbox,
-        "events": [_event_json(each, decision.at) for each in journey.events],
-        "letters": [_letter_json(each) for each in journey.letters],
-    }
-
-
-def _event_json(event: Event, since: datetime) -> Json:
-    record = event.record
-    return {
-        "id": str(event.id),
-        **_where_json(event.where),
-        "type": record.type if record else None,
-        "sequence": record.sequence if record else None,
-        "at": stamp(record.at) if record else None,
-        "seconds": (record.at - since).total_seconds() if record else None,
-        "readers": [
-            {"group": each.group, "state": each.state, "position": each.position, "stopped": each.stopped}
-            for each in event.readers
-        ],
-    }
-
-
-def _seen_json(seen: Seen) -> Json:
-    return {"id": seen.id, "type": seen.type, "at": stamp(seen.at), **_where_json(seen.where)}
-
-
-def _letter_json(letter: Letter) -> Json:
-    return {
-        "group": letter.group,
-        **_where_json(letter.where),
-        "id": str(letter.message_id) if letter.message_id else None,
-        "type": letter.type,
-        "reason": letter.reason,
-        "state": letter.state,
-        "parked": letter.parked,
-        "attempts": letter.attempts,
-        "first_at": stamp(letter.first_at),
-        "closed_at": stamp(letter.closed_at) if letter.closed_at else None,
-    }
-
-
-def _where_json(where: Where) -> Json:
-    place, offset = where
-    return {"topic": place.topic, "partition": place.partition, "offset": offset}

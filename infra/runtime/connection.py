@@ -1,8 +1,9 @@
 """The one dedicated Postgres connection of a group, made anew whenever it was lost."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Final
 
 import asyncpg
@@ -22,9 +23,17 @@ LIMITS: Final = {
 class Connection:
     """Hands its connection to one user at a time; a pool would drop prepared statements and cost 200 us."""
 
-    def __init__(self, settings: Settings, role: str, *, purpose: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        role: str,
+        *,
+        purpose: str,
+        options: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`options` are session settings on top of LIMITS."""
         self._dsn = settings.dsn(role)
-        self._name = f"{role}/{purpose}"
+        self._options = {**LIMITS, **options, "application_name": f"{role}/{purpose}"}
         self._lock = asyncio.Lock()
         self._db: Db | None = None
 
@@ -37,7 +46,7 @@ class Connection:
                     self._dsn,
                     timeout=5,
                     command_timeout=15,
-                    server_settings={**LIMITS, "application_name": self._name},
+                    server_settings=self._options,
                 )
             yield self._db
 

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from infra.partitions import CLOCK_PREFIX
 from infra.runtime.group import Group
-from infra.runtime.handlers import Handler, MessageType
+from infra.runtime.handlers import MessageType
 from infra.runtime.records import Dead, Decoded, Incoming, Passed, Record
+from infra.telemetry.errors import type_name
 from schemas.envelope import EnvelopeError, Meta
 from schemas.message import Heartbeat, Message, State, Tick, Tombstone
 from schemas.topics import MAX_BODY
@@ -21,7 +22,7 @@ class UnknownTypeError(Exception):
     """A well-formed message of a type that this group neither handles nor ignores: newer than the code."""
 
     def __init__(self, record: Record, kind: str) -> None:
-        super().__init__(f"unknown type {kind[:100]!r} at offset {record.offset}")
+        super().__init__(f"unknown type {type_name(kind)} at offset {record.offset}")
         self.record = record
 
 
@@ -51,14 +52,10 @@ def decode(record: Record, group: Group) -> Decoded:
         meta = _meta(headers, record.at)
         if handler is None:
             return Passed(record)
-        message = _message(_type(handler, kind), record, key, meta)
+        message = _message(group.types[kind], record, key, meta)
     except _BadRecordError as bad:
         return Dead(record, key, meta, bad.reason, str(bad))
     return Incoming(record, key or f"{CLOCK_PREFIX}{record.partition}", message, meta, handler)
-
-
-def _type(handler: Handler, kind: str) -> MessageType:
-    return next(each for each in handler.types if each.__name__ == kind)
 
 
 def _key(record: Record) -> str | None:
@@ -76,7 +73,7 @@ def _headers(record: Record) -> Mapping[str, str]:
         headers = {name: value.decode() for name, value in record.headers}  # type: ignore[union-attr]  # below
     except (UnicodeDecodeError, AttributeError):
         raise _BadRecordError("undecodable_headers", "a header is null or not UTF-8") from None
-    if any("\x00" in text for text in headers.values()):
+    if "\x00" in "".join(headers.values()):
         raise _BadRecordError("undecodable_headers", "a header holds NUL, which PostgreSQL cannot keep")
     return headers
 

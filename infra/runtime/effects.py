@@ -22,6 +22,7 @@ from infra.runtime.connection import Connection
 from infra.runtime.fates import Fate, fate_of
 from infra.runtime.group import Group
 from infra.runtime.handlers import Db
+from infra.telemetry.errors import describe
 from schemas.envelope import Meta
 from schemas.message import Command
 
@@ -105,8 +106,8 @@ class Effects:
         id, kind, attempts = row["id"], row["kind"], row["attempts"]
         outage = fate_of(error) is Fate.OUTAGE
         metrics.EFFECTS.labels(self.group.name, kind, "outage" if outage else "failed").inc()
-        log.warning("effect_failed", group=self.group.name, kind=kind, id=str(id), error=type(error).__name__)
-        text = f"{type(error).__name__}: {error}"[:500].replace("\x00", "")
+        log.warning("effect_failed", group=self.group.name, kind=kind, id=str(id), error=describe(error))
+        text = describe(error)
         if outage:
             self._outages[id] += 1
         if attempts >= TRIES and not outage:

@@ -24,6 +24,7 @@ from infra.runtime.handlers import Db
 from infra.runtime.pauses import Pauses
 from infra.runtime.poll import Poller, Verdict
 from infra.runtime.positions import Move, Position
+from infra.telemetry.errors import describe
 from infra.topic_ids import topic_ids
 
 log = structlog.get_logger(__name__)
@@ -106,7 +107,7 @@ class Entrance:
             async with self.poller.connection.use() as db:
                 rows = await positions.load(db, self._group.name, running)
         except Exception as error:
-            log.warning("positions_not_compared", group=self._group.name, error=repr(error)[:200])
+            log.warning("positions_not_compared", group=self._group.name, error=describe(error))
             return
         known = {place: row.next_offset for place, row in rows.items()}
         self.pauses.hold(place for place, offset in running.items() if known.get(place) != offset)
@@ -123,7 +124,7 @@ class Entrance:
         except Exception as error:
             if fate_of(error) is Fate.DEFECT and not isinstance(error, StaleOwnerError):
                 log.exception("enter_failed", group=self._group.name)
-            self.postpone(consumer, places, "outage", f"it cannot be entered: {error!r}"[:200])
+            self.postpone(consumer, places, "outage", f"it cannot be entered: {describe(error)}")
 
     async def _rows(self, db: Db, logs: dict[TopicPartition, Log]) -> dict[TopicPartition, Position]:
         rows = await positions.load(db, self._group.name, logs)
@@ -168,7 +169,7 @@ class Entrance:
             async with self.poller.connection.use() as db:
                 await positions.stop(db, self._group.name, place, verdict.reason)
         except Exception as error:
-            log.warning("stop_not_written", place=str(place), error=repr(error)[:200])
+            log.warning("stop_not_written", place=str(place), error=describe(error))
 
     def postpone(
         self, consumer: Consumer, places: Iterable[TopicPartition], trouble: str, reason: str
@@ -189,7 +190,7 @@ class Entrance:
                 for place in alarmed:
                     await positions.stop(db, self._group.name, place, None)
         except Exception as error:
-            log.warning("going_on_not_written", group=self._group.name, error=repr(error)[:200])
+            log.warning("going_on_not_written", group=self._group.name, error=describe(error))
             return
         for place in alarmed:
             self.pauses.lift(place)
@@ -218,6 +219,6 @@ class Entrance:
                 await positions.fence(db, self._group.name, self.poller.owner, moves)
         except Exception as error:
             trouble = "stale" if isinstance(error, StaleOwnerError) else "outage"
-            self.postpone(consumer, [move.place for move in moves], trouble, repr(error)[:200])
+            self.postpone(consumer, [move.place for move in moves], trouble, describe(error))
         else:
             self.poller.expected |= {move.place: move.next_offset for move in moves}

@@ -24,6 +24,7 @@ from aiokafka.errors import (
 )
 
 from infra.runtime.poll import Verdict
+from infra.telemetry.errors import describe
 
 Consumer: TypeAlias = AIOKafkaConsumer
 
@@ -52,13 +53,13 @@ async def fetch(consumer: Consumer, running: Mapping[TopicPartition, int], max_r
     except ConsumerStoppedError:
         raise
     except MISPLACED as error:
-        reason = f"no such offset: {error!r}"[:200]
+        reason = f"no such offset: {describe(error)}"
         return Fetched(troubles={place: Verdict("stale", reason) for place in _places(error)})
     except Exception as error:
         set_back(consumer, running)
         if isinstance(error, KafkaError) and not isinstance(error, UNREADABLE):
             await asyncio.sleep(FETCH_MS / 1000)
-            return Fetched(troubles={place: Verdict("outage", repr(error)[:200]) for place in running})
+            return Fetched(troubles={place: Verdict("outage", describe(error)) for place in running})
     return Fetched(troubles=await _culprit(consumer, running, max_records))
 
 
@@ -92,7 +93,7 @@ async def _culprit(
         except ConsumerStoppedError:
             raise
         except Exception as error:
-            reason = f"a batch at or behind offset {offset} cannot be read: {error!r}"[:300]
+            reason = f"a batch at or behind offset {offset} cannot be read: {describe(error)}"
             return {place: Verdict("stop", reason)}
         finally:
             set_back(consumer, {place: offset})

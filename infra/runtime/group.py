@@ -14,8 +14,8 @@ class Group(ABC):
     """A Kafka consumer group: one folder, one Postgres schema, one role.
 
     `name` is the Kafka group and the `group_name` of its rows, `schema` its Postgres schema and login role.
-    `ignores` are types on its topics that it passes over on purpose; any other type without a handler pauses
-    the partition with an alarm.
+    `types` are those that have a handler, by name. `ignores` are types on its topics that it passes over on
+    purpose; any other type pauses the partition with an alarm.
     """
 
     def __init__(
@@ -25,13 +25,9 @@ class Group(ABC):
         self.schema = schema or name
         self.topics: Mapping[str, Topic] = {topic.name: topic for topic in topics}
         self.handlers: dict[str, Handler] = {}
+        self.types: dict[str, MessageType] = {}
         self.effects: dict[str, Function] = {}
         self.ignores = frozenset(kind.__name__ for kind in ignores)
-
-    @property
-    def types(self) -> dict[str, MessageType]:
-        """Every type that has a handler, by its name on the wire."""
-        return {kind.__name__: kind for handler in self.handlers.values() for kind in handler.types}
 
     def register(self, handler: Handler) -> None:
         """Add a handler; raises TypeError when a type is not on a topic of this group, or has a handler."""
@@ -41,6 +37,7 @@ class Group(ABC):
             if kind.__name__ in self.handlers:
                 raise TypeError(f"{self.name} has two handlers for {kind.__name__}")
             self.handlers[kind.__name__] = handler
+            self.types[kind.__name__] = kind
 
     @abstractmethod
     async def apply(self, db: Db, decoded: Sequence[Decoded]) -> None:

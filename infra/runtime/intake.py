@@ -21,13 +21,17 @@ from infra.runtime.fetch import FETCH_MS, Consumer, fetch
 from infra.runtime.group import Group
 from infra.runtime.poll import COST_LIMIT, Poller
 from infra.runtime.records import Record
+from infra.telemetry.errors import describe
 from infra.wake import Waker
+from schemas.message import Tick
 
 log = structlog.get_logger(__name__)
 
 MAX_RECORDS: Final = 500
 CYCLE: Final = 0.02
 """Seconds from one poll of several records to the next: fuller batches, 30 % less CPU at 200/s."""
+FULL: Final = 50
+"""A poll of so many records is full enough; to wait after it would only slow a backlog down."""
 METADATA_MS: Final = 10_000
 """How soon a topic that was made is noticed; aiokafka would take 5 minutes."""
 KAFKA_COMMIT_EVERY: Final = 1.0
@@ -84,7 +88,7 @@ class Intake(ConsumerRebalanceListener):
                 await self._broker.start()
                 return
             except (KafkaError, OSError) as away:
-                log.warning("waiting_for_broker", group=self._group.name, error=repr(away)[:200])
+                log.warning("waiting_for_broker", group=self._group.name, error=describe(away))
                 await self._leave()
                 await asyncio.sleep(1)
 
@@ -99,7 +103,7 @@ class Intake(ConsumerRebalanceListener):
             async with asyncio.timeout(LEAVE_SECONDS):
                 await self._broker.stop()
         except (KafkaError, OSError, TimeoutError) as error:
-            log.warning("left_without_goodbye", group=self._group.name, error=repr(error)[:200])
+            log.warning("left_without_goodbye", group=self._group.name, error=describe(error))
 
     def failed(self) -> BaseException | None:
         """Why nothing is read any more, or None. FastStream and aiokafka keep such an end to themselves."""
@@ -112,7 +116,8 @@ class Intake(ConsumerRebalanceListener):
             ended += self._subscriber.tasks[-1:]
         if not ended:
             return None
-        why = "cancelled" if ended[0].cancelled() else repr(ended[0].exception())
+        cause = None if ended[0].cancelled() else ended[0].exception()
+        why = describe(cause) if cause is not None else "it was cancelled"
         return ReadingEndedError(f"{self._group.name} reads no more: {why}")
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
@@ -151,7 +156,7 @@ class Intake(ConsumerRebalanceListener):
             raise
         except Exception as error:
             log.exception("fetch_failed", group=self._group.name)
-            self.entrance.postpone(consumer, consumer.assignment(), "outage", repr(error)[:200])
+            self.entrance.postpone(consumer, consumer.assignment(), "outage", describe(error))
             await asyncio.sleep(FETCH_MS / 1000)
             return ()
 
@@ -173,8 +178,8 @@ class Intake(ConsumerRebalanceListener):
         except Exception as error:
             log.exception("poll_failed", group=self._group.name)
             places = {TopicPartition(each.topic, each.partition) for each in raw}
-            self.entrance.postpone(self._consumer(), places, "outage", repr(error)[:200])
-        if len(raw) > 1:
+            self.entrance.postpone(self._consumer(), places, "outage", describe(error))
+        if 1 < len(raw) < FULL:
             await asyncio.sleep(max(0.0, began + CYCLE - time.monotonic()))
 
     async def commit_to_kafka(self) -> None:
@@ -191,7 +196,7 @@ class Intake(ConsumerRebalanceListener):
                 await consumer.commit(offsets)
             self._committed |= offsets
         except Exception as error:
-            log.debug("kafka_commit_failed", group=self._group.name, error=repr(error)[:200])
+            log.debug("kafka_commit_failed", group=self._group.name, error=describe(error))
 
     async def keep_dashboards(self) -> None:
         """Commit to Kafka at most once a second, outside the loop, for ever."""
@@ -201,8 +206,12 @@ class Intake(ConsumerRebalanceListener):
 
 
 def most_records(group: Group) -> int:
-    """How many records one poll may hold: their declared cost stays within one transaction's."""
-    dearest = max((handler.cost for handler in group.handlers.values()), default=0.0)
+    """How many records one poll may hold: their declared cost stays within one transaction's.
+
+    Ticks do not count: they come once a minute, and a poll that holds dear ones is cut (`poll.portions`).
+    """
+    priced = (handler.cost for name, handler in group.handlers.items() if name != Tick.__name__)
+    dearest = max(priced, default=0.0)
     return max(1, min(MAX_RECORDS, int(COST_LIMIT / dearest))) if dearest else MAX_RECORDS
 
 

@@ -1,7 +1,7 @@
 """What a decider writes down beside its state: decisions, outbox, effects."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 from uuid import UUID
@@ -28,6 +28,7 @@ class Caused:
     """A message on its way to the outbox."""
 
     message: Message
+    key: str
     meta: Meta
     cause: UUID
     body: bytes | None
@@ -68,25 +69,26 @@ def cause(group: Group, meta: Meta, message: Message, position: int) -> Caused:
     body = None if isinstance(message, Tombstone) else message.body()
     if body is not None and len(body) > MAX_BODY:
         raise TooLargeError(f"{type(message).__name__} has {len(body)} bytes, at most {MAX_BODY}")
-    follows = replace(
-        meta,
+    key = message.key
+    follows = Meta(
         id=meta.caused_id(group.name, position),
         type=type(message).__name__,
-        subject=message.about,
+        at=meta.at,
+        subject=f"{message.subject}/{key}",
         source=f"pickly/{group.schema}",
+        actor=meta.actor,
         cause=meta.id,
         correlation=meta.correlation or meta.id,
         sequence=message.version if isinstance(message, State | Tombstone) else None,
-        expected_version=None,
-        body_hash=None,
+        traceparent=meta.traceparent,
     )
-    return Caused(message, follows, meta.id, body)
+    return Caused(message, key, follows, meta.id, body)
 
 
 async def bury(db: Db, entries: Sequence[Entry]) -> None:
     """Remember the tombstones at once: a later message of the same poll may begin a new life of the key."""
     tombstones = [
-        (each.message.topic.name, each.message.key, each.message.version)
+        (each.message.topic.name, each.key, each.message.version)
         for entry in entries
         for each in entry.caused
         if isinstance(each.message, Tombstone)
@@ -114,7 +116,7 @@ async def write(db: Db, group: Group, entries: Sequence[Entry], *, again: bool =
 
 def _decision(entry: Entry) -> "DecisionRow":
     meta, about = entry.incoming.meta, entry.incoming.message
-    resource = about.about if isinstance(about, Message) else meta.subject
+    resource = f"{about.subject}/{entry.incoming.key}" if isinstance(about, Message) else meta.subject
     return decision_row(meta, resource, entry.status, entry.reason, len(entry.caused), entry.after)
 
 
@@ -169,19 +171,12 @@ async def decide(db: Db, rows: Sequence[DecisionRow], *, again: bool = False) ->
     await db.execute(query, *map(list, zip(*rows, strict=True)))
 
 
-POST = """
-    INSERT INTO outbox (cause, event_id, topic, partition, key, body, headers)
-    SELECT cause, event_id, topic, partition, key, body, headers
-      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::text[], $6::bytea[], $7::jsonb[])
-           WITH ORDINALITY AS o(cause, event_id, topic, partition, key, body, headers, n)
-     ORDER BY n
-"""
+OUTBOX: Final = ("cause", "event_id", "topic", "partition", "key", "body", "headers")
 
 
 async def post(db: Db, group: Group, caused: Iterable[Caused]) -> None:
     """Put messages into the outbox in their order, and ring the relay."""
-    rows = [_outbox_row(each) for each in caused]
-    await db.execute(POST, *map(list, zip(*rows, strict=True)))
+    await db.copy_records_to_table("outbox", records=map(_outbox_row, caused), columns=OUTBOX)
     await db.execute(f"NOTIFY outbox_{group.schema}")
 
 
@@ -191,8 +186,8 @@ def _outbox_row(each: Caused) -> tuple[UUID, UUID, str, int, str, bytes | None, 
         each.cause,
         each.meta.id,
         message.topic.name,
-        partition_of(message.key, message.topic),
-        message.key,
+        partition_of(each.key, message.topic),
+        each.key,
         each.body,
         orjson.dumps(each.meta.headers()).decode(),
     )

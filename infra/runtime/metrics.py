@@ -21,6 +21,12 @@ TRANSACTION: Final = Histogram(
     ["group"],
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
+AGE: Final = Histogram(
+    "pickly_message_age_seconds",
+    "From a message's append to the end of the transaction that applied it.",
+    ["group"],
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 60, 300, 1_800, 21_600),
+)
 STOPPED: Final = Gauge("pickly_stopped_partitions", "Partitions that stand still.", ["group"])
 EFFECTS: Final = Counter("pickly_effects_total", "Effects run, by result.", ["group", "kind", "result"])
 LETTERS: Final = Counter(

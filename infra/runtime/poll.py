@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Final
 
 import structlog
 from aiokafka import TopicPartition
 
 from infra.runtime import letters, metrics, positions
+from infra.runtime.claims import without_claims
 from infra.runtime.connection import Connection
 from infra.runtime.decoding import UnknownTypeError, decode
 from infra.runtime.fates import Fate, StaleOwnerError, fate_of
@@ -23,7 +23,10 @@ from infra.runtime.group import Group
 from infra.runtime.handlers import Db
 from infra.runtime.positions import Move, staleness
 from infra.runtime.prepare import Preparation
-from infra.runtime.records import Dead, Decoded, Incoming, Passed, Record
+from infra.runtime.records import Dead, Decoded, Incoming, Record
+from infra.telemetry.context import inside, parse
+from infra.telemetry.errors import describe, raised_at
+from infra.telemetry.processing import Processing
 
 log = structlog.get_logger(__name__)
 
@@ -99,7 +102,7 @@ class Poller:
         decoded: list[Decoded] = []
         for record in fresh:
             try:
-                decoded.append(decode(record, self.group))
+                decoded.append(without_claims(decode(record, self.group)))
             except UnknownTypeError as unknown:
                 return decoded, Verdict("stop", str(unknown))
         return decoded, APPLIED
@@ -135,7 +138,7 @@ class Poller:
             fate = fate_of(error)
             metrics.FAILED.labels(self.group.name, fate.value).inc()
             if fate in (Fate.OUTAGE, Fate.AGAIN):
-                return dict.fromkeys(unit, Verdict("outage", repr(error)[:200]))
+                return dict.fromkeys(unit, Verdict("outage", describe(error)))
             smaller = split(unit)
             if not smaller:
                 return await self._suspect(unit, error)
@@ -157,21 +160,17 @@ class Poller:
     async def _suspect(self, unit: Unit, error: Exception) -> dict[TopicPartition, Verdict]:
         """A record that fails alone: once more after a pause, or set aside."""
         ((place, (record,)),) = unit.items()
-        attempt = (place, record.record.offset)
+        attempt, described = (place, record.record.offset), describe(error)
         self._attempts[attempt] += 1
         if self._attempts[attempt] >= ATTEMPTS and isinstance(record, Dead):
-            return {place: Verdict("stop", f"offset {attempt[1]} cannot be set aside: {error!r}"[:300])}
+            return {place: Verdict("stop", f"offset {attempt[1]} cannot be set aside: {described}")}
         if self._attempts[attempt] < ATTEMPTS or not isinstance(record, Incoming):
-            log.warning("handler_failed", group=self.group.name, offset=attempt, error=repr(error)[:300])
-            return {place: Verdict("retry", repr(error)[:200])}
-        dead = Dead(
-            record.record,
-            record.key,
-            record.meta,
-            "handler_failed",
-            f"{type(error).__name__}: {error}",
-            self._attempts.pop(attempt),
-        )
+            with inside(parse(record.meta.traceparent) if isinstance(record, Incoming) else None):
+                where = {"place": str(place), "offset": record.record.offset, "at": raised_at(error)}
+                log.warning("handler_failed", group=self.group.name, error=described, **where)
+            return {place: Verdict("retry", described)}
+        attempts = self._attempts.pop(attempt)
+        dead = Dead(record.record, record.key, record.meta, "handler_failed", described, attempts)
         return await self._settle({place: [dead]})
 
     async def _commit(self, unit: Unit) -> dict[TopicPartition, Verdict]:
@@ -179,10 +178,10 @@ class Poller:
         prepared = {place: await self.preparation.run(decoded) for place, decoded in unit.items()}
         moves = [self._move(place, decoded) for place, decoded in prepared.items()]
         stopped: dict[TopicPartition, Verdict] = {}
-        with metrics.TRANSACTION.labels(self.group.name).time():
+        with Processing(self.group.name, prepared) as work:
             async with self.connection.use() as db, db.transaction():
                 await positions.fence(db, self.group.name, self.owner, moves)
-                await self.group.apply(db, list(chain.from_iterable(prepared.values())))
+                await self.group.apply(db, work.records)
                 for move in moves:
                     if any(isinstance(each, Dead) for each in prepared[move.place]):
                         stopped |= await self._circuit(db, move)
@@ -191,7 +190,6 @@ class Poller:
             if move.applied_at is not None:
                 self.seen_until[move.place] = max(self.seen_until[move.place], move.applied_at)
             self._attempts.pop((move.place, move.next_offset - 1), None)
-        self._count(prepared)
         return {place: stopped.get(place, APPLIED) for place in unit}
 
     def _move(self, place: TopicPartition, decoded: Sequence[Decoded]) -> Move:
@@ -204,14 +202,6 @@ class Poller:
             return {}
         await positions.stop(db, self.group.name, move.place, reason)
         return {move.place: Verdict("stop", reason)}
-
-    def _count(self, unit: Unit) -> None:
-        fates = {Dead: "dead", Incoming: "applied", Passed: "passed"}
-        records = chain.from_iterable(unit.values())
-        for (topic, fate), count in Counter(
-            (each.record.topic, fates[type(each)]) for each in records
-        ).items():
-            metrics.RECORDS.labels(self.group.name, topic, fate).inc(count)
 
 
 COST_LIMIT: Final = 5.0

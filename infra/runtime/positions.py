@@ -8,6 +8,7 @@ are written for dashboards only.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from aiokafka import TopicPartition
 
@@ -68,11 +69,15 @@ async def fence(db: Db, group: str, owner: str, moves: Sequence[Move]) -> None:
         raise StaleOwnerError(f"{done} of {len(moves)} positions")
 
 
+STALE: Final = "stale: "
+"""How the reason begins for which a reader stands still that may have missed tombstones."""
+
+
 def staleness(topic: Topic, age: timedelta) -> str | None:
     """Why one that has seen everything until `age` ago may have missed tombstones of `topic`, or None."""
     if not topic.kind.compacted or age <= TOMBSTONES_KEPT / 2:
         return None
-    return f"stale: nothing was applied for {age.days} days, tombstones may be missed; rebuild the read model"
+    return f"{STALE}nothing applied for {age.days} days, tombstones may be missed: docs/runbooks/rebuild.md"
 
 
 async def load(db: Db, group: str, places: Iterable[TopicPartition]) -> dict[TopicPartition, Position]:

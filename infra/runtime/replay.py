@@ -17,6 +17,7 @@ from infra.runtime.marked import DROP, LOSSY, Letter
 from infra.runtime.poll import Poller
 from infra.runtime.positions import Move
 from infra.runtime.records import Dead, Incoming, Passed
+from infra.telemetry.errors import describe
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +69,7 @@ class Replay:
         except Exception as error:
             if fate_of(error) not in WAITS:
                 raise
-            log.warning("replay_put_off", group=self._group.name, place=str(place), error=repr(error)[:200])
+            log.warning("replay_put_off", group=self._group.name, place=str(place), error=describe(error))
         return total
 
     async def _settle(self, letter: Letter) -> bool:
@@ -127,7 +128,7 @@ class Replay:
 
     async def _reopen(self, letter: Letter, error: Exception) -> str | None:
         reason = error.reason if isinstance(error, _FailsAgainError) else "handler_failed"
-        text = str(error) if isinstance(error, _FailsAgainError) else f"{type(error).__name__}: {error}"
+        text = str(error) if isinstance(error, _FailsAgainError) else describe(error)
         async with self.poller.connection.use() as db, db.transaction():
             if not await self._hold(db, letter):
                 return None

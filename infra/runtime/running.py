@@ -21,6 +21,7 @@ from infra.runtime.poll import Poller
 from infra.runtime.prepare import Preparation
 from infra.runtime.replay import Replay
 from infra.settings import Settings
+from infra.telemetry.errors import describe
 from infra.wake import Waker
 
 log = structlog.get_logger(__name__)
@@ -90,7 +91,7 @@ class RunningGroup:
             try:
                 busy = await self.effects.run_due()
             except Exception as error:
-                log.warning("effects_paused", group=self.group.name, error=repr(error)[:200])
+                log.warning("effects_paused", group=self.group.name, error=describe(error))
                 busy = 0
             if not busy:
                 await asyncio.sleep(EFFECTS_EVERY)
@@ -102,7 +103,7 @@ class RunningGroup:
                 if await self.replay.run_due():
                     await self.waker.wake(self.group.name)
             except Exception as error:
-                log.warning("replay_put_off", group=self.group.name, error=repr(error)[:200])
+                log.warning("replay_put_off", group=self.group.name, error=describe(error))
 
     async def _housekeeping(self) -> None:
         while True:
@@ -112,7 +113,7 @@ class RunningGroup:
             except Exception as error:
                 if fate_of(error) is Fate.DEFECT:
                     raise
-                log.warning("housekeeping_put_off", group=self.group.name, error=repr(error)[:200])
+                log.warning("housekeeping_put_off", group=self.group.name, error=describe(error))
 
     async def tidy(self) -> None:
         """Forget what nobody may need any more: gone keys, old inbox ids and decisions."""

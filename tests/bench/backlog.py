@@ -1,152 +1,104 @@
-"""A backlog on a topic, a fresh database, and a clock for whoever drains it."""
+"""A backlog on a real topic, and a real group that works it off from the beginning."""
 
 import asyncio
-import cProfile
-import resource
-import shutil
-import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
-from uuid import uuid4
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
 
-import asyncpg
-from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka import AIOKafkaProducer, TopicPartition
 
+from infra.partitions import partition_of
 from infra.process import Process
+from infra.runtime import Decider
 from infra.runtime.group import Group
+from infra.runtime.poll import Verdict
+from infra.runtime.records import Record
 from infra.runtime.running import RunningGroup
-from infra.settings import Settings, settings
+from infra.settings import Settings
 from infra.wake import Waker
-from schemas.message import Message
-from schemas.topics import Topic
-from tests.infra.runtime.conftest import make_schema
-from tests.infra.runtime.widgets import READ_SCHEMA, SCHEMA, Tape
+from schemas.envelope import Meta
+from schemas.message import Message, State
+from tests.bench.ground import inside
+from tests.bench.stopwatch import Figure, Stopwatch
 
-RAW_SCHEMA: Final = """
-CREATE SCHEMA raw;
-CREATE TABLE raw.widget (key text, value text, n int, PRIMARY KEY (key, n));
-CREATE TABLE raw.position (partition int PRIMARY KEY, next_offset bigint NOT NULL);
-"""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """What one variant did: messages per second, and CPU microseconds of this process for each."""
-
-    variant: str
-    rate: float
-    cpu: float
+TRACE = "00-" + "4bf92f3577b34da6a3ce929d0e0e4736" + "-00f067aa0ba902b7-00"
+PORTION = 2_000
+WRONG = "SELECT count(*) FROM dead_letter"
+WRONG_OF_DECIDER = "SELECT count(*) FILTER (WHERE status <> 'decided') FROM decision"
 
 
-@dataclass
-class Clock:
-    """Runs from the first message of a variant to its last."""
-
-    messages: int
-    profile: cProfile.Profile | None = None
-    began: float = 0.0
-    cpu: float = 0.0
-
-    def start(self) -> None:
-        """The first message is there; further calls change nothing."""
-        if not self.began:
-            self.began, self.cpu = time.perf_counter(), cpu_seconds()
-            if self.profile is not None:
-                self.profile.enable()
-
-    def stop(self, variant: str) -> Figure:
-        """The last one is done."""
-        if self.profile is not None:
-            self.profile.disable()
-        seconds, cpu = time.perf_counter() - self.began, cpu_seconds() - self.cpu
-        return Figure(variant, self.messages / seconds, cpu / self.messages * 1e6)
+def meta_of(message: Message, actor: UUID) -> Meta:
+    """The envelope as gateway or runtime would have made it."""
+    id = uuid4()
+    caused = isinstance(message, State)
+    return Meta(
+        id,
+        type(message).__name__,
+        datetime.now(UTC),
+        message.about,
+        "pickly/curation" if caused else "pickly/gateway",
+        actor=actor,
+        cause=uuid4() if caused else None,
+        correlation=id,
+        sequence=message.version if isinstance(message, State) else None,
+        traceparent=TRACE,
+    )
 
 
-def cpu_seconds() -> float:
-    """CPU time of this process so far."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+async def put(config: Settings, messages: Iterable[tuple[Message, UUID]]) -> int:
+    """Put messages and who wants them on their topics; how many it were."""
+    total = 0
+    async with AIOKafkaProducer(
+        bootstrap_servers=config.kafka, acks="all", linger_ms=20, max_batch_size=2**19
+    ) as producer:
+        waiting: list[asyncio.Future[object]] = []
+        for message, actor in messages:
+            headers = [(name, text.encode()) for name, text in meta_of(message, actor).headers().items()]
+            sent = await producer.send(
+                message.topic.name,
+                message.body(),
+                key=message.key.encode(),
+                headers=headers,
+                partition=partition_of(message.key, message.topic),
+            )
+            waiting.append(sent)
+            total += 1
+            if len(waiting) == PORTION:
+                await asyncio.gather(*waiting)
+                waiting.clear()
+        await asyncio.gather(*waiting)
+    return total
 
 
-@dataclass
-class Place:
-    """A fresh database, and the broker."""
+async def work_off(config: Settings, group: Group, messages: int) -> Figure:
+    """Let the group apply everything, with tables that know nothing of an earlier time.
 
-    settings: Settings
-    messages: int
-
-    async def fill(self, topic: Topic, message: Callable[[int], Message]) -> None:
-        """Make a topic and put the backlog on it."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.settings.kafka)
-        await admin.start()
-        made = NewTopic(
-            topic.name, topic.partitions, 1, topic_configs={"message.timestamp.type": "LogAppendTime"}
-        )
-        await admin.create_topics([made])
-        await admin.close()
-        tape = Tape.of(topic)
-        async with AIOKafkaProducer(
-            bootstrap_servers=self.settings.kafka, acks="all", linger_ms=20, max_batch_size=2**19
-        ) as producer:
-            futures = []
-            for number in range(self.messages):
-                record = tape.add(message(number))
-                sending = await producer.send(
-                    topic.name,
-                    record.value,
-                    key=record.key,
-                    headers=list(record.headers),
-                    partition=record.partition,
-                )
-                futures.append(sending)
-            await asyncio.gather(*futures)
-
-    async def drain(self, variant: str, group: Group, clock: Clock) -> Figure:
-        """Let a group work until everything is applied."""
-        waker = Waker(self.settings)
-        run = RunningGroup(group, self.settings, waker)
-        handle = run.poller.run
-
-        async def timed(polled: Any) -> Any:
-            clock.start()
-            return await handle(polled)
-
-        run.poller.run = timed  # type: ignore[method-assign]  # the clock begins with the first poll
+    Raises RuntimeError when it set something aside or decided otherwise than to do as asked.
+    """
+    async with inside(config, group.schema) as db:
+        tables = await db.fetch("SELECT tablename FROM pg_tables WHERE schemaname = $1", group.schema)
+        await db.execute(f"TRUNCATE {', '.join(row['tablename'] for row in tables)}")
+        watch, waker = await Stopwatch.of(db, messages), Waker(config)
+        run = RunningGroup(group, config, waker)
+        _start_with_first_poll(run, watch)
         await run.start(Process())
-        while sum(run.poller.expected.values()) < self.messages:  # noqa: ASYNC110  # no event tells it
-            await asyncio.sleep(0.005)
-        figure = clock.stop(variant)
+        while sum(run.poller.expected.values()) < messages:
+            if (error := run.failed()) is not None:
+                raise error
+            await asyncio.sleep(0.02)
+        figure = watch.stop()
         await run.stop()
         await waker.close()
-        return figure
+        if (wrong := await db.fetchval(WRONG_OF_DECIDER if isinstance(group, Decider) else WRONG)) != 0:
+            raise RuntimeError(f"{group.name} did not do what {wrong} of {messages} messages asked for")
+    return figure
 
 
-@asynccontextmanager
-async def fresh(messages: int, folder: Path) -> AsyncIterator[Place]:
-    """A database that is dropped afterwards."""
-    base, name = settings(), f"bench_{uuid4().hex[:12]}"
-    secrets = folder / "secrets"
-    shutil.copytree(base.secrets, secrets, dirs_exist_ok=True)
-    own = base.model_copy(
-        update={"database": f"{base.database.rpartition('/')[0]}/{name}", "secrets": secrets}
-    )
-    admin = await asyncpg.connect(base.dsn("postgres"))
-    await admin.execute(f"CREATE DATABASE {name}")
-    for role in ("widgets", "read_widgets"):
-        (secrets / f"pg_{role}").write_text("secret")
-        await admin.execute(
-            f"DO $$ BEGIN CREATE ROLE {role} LOGIN PASSWORD 'secret';"
-            " EXCEPTION WHEN duplicate_object THEN NULL; END $$"
-        )
-    inside = await asyncpg.connect(own.dsn("postgres"))
-    await make_schema(inside, "widgets", "decider", SCHEMA)
-    await make_schema(inside, "read_widgets", "projection", READ_SCHEMA)
-    await inside.execute(RAW_SCHEMA)
-    await inside.close()
-    yield Place(own, messages)
-    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await admin.close()
+def _start_with_first_poll(run: RunningGroup, watch: Stopwatch) -> None:
+    handle = run.poller.run
+
+    async def timed(polled: Mapping[TopicPartition, Sequence[Record]]) -> dict[TopicPartition, Verdict]:
+        watch.start()
+        return await handle(polled)
+
+    run.poller.run = timed  # type: ignore[method-assign]  # the watch starts with the first poll

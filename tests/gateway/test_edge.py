@@ -68,7 +68,8 @@ async def test_what_breaks_inside_is_500_without_detail(log: io.StringIO) -> Non
     assert (answer.status_code, slug(answer)) == (500, "internal")
     assert "c4n4ry" not in answer.text
     assert answer.headers["x-request-id"] in answer.json()["detail"]
-    assert "c4n4ry" in log.getvalue()
+    assert "RuntimeError" in log.getvalue()
+    assert "c4n4ry" not in log.getvalue(), "an error's text may quote anything"
     assert answer.headers["x-request-id"] in log.getvalue()
 
 

@@ -6,10 +6,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import cast
+from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from gateway.app import create_app
+from gateway.config import GatewaySettings
+from gateway.problems import ProblemError
+from gateway.reads.database import open_database
 from gateway.services import Services, open_services
 from infra.settings import Settings
 from producers.errors import NotSentError, OutcomeUnknownError, RecordTooLargeError, SenderFullError
@@ -35,6 +40,31 @@ async def black_hole() -> AsyncIterator[str]:
         server.close()
         for writer in held:
             writer.close()
+
+
+@asynccontextmanager
+async def half_closing(target: str) -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """A way to the server that never passes on its end of a connection; the event says that it came."""
+    ended, tasks = asyncio.Event(), set[asyncio.Task[None]]()
+    host, _, port = target.partition(":")
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, end: asyncio.Event) -> None:
+        while data := await reader.read(65_536):
+            writer.write(data)
+        end.set()
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(host, int(port))
+        tasks.add(asyncio.create_task(carry(reader, back, asyncio.Event())))
+        tasks.add(asyncio.create_task(carry(there, writer, ended)))
+
+    server = await asyncio.start_server(connect, "127.0.0.1", 0)
+    try:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}", ended
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
 
 
 @asynccontextmanager
@@ -136,6 +166,28 @@ async def test_a_slow_statement_is_cut_and_told(servers: Settings, ana: Person) 
         with pytest.raises(Exception, match="unavailable"):
             await services.database.fetch("SELECT pg_sleep(20)")
         assert (await services.database.fetch("SELECT 1 AS one"))[0]["one"] == 1
+
+
+async def test_a_connection_on_which_the_server_has_said_goodbye_is_an_outage_and_not_used_again(
+    servers: Settings,
+) -> None:
+    address = urlsplit(servers.database)
+    async with half_closing(address.netloc) as (way, ended):
+        own = servers.model_copy(update={"database": address._replace(netloc=way).geturl()})
+        async with open_database(own, GatewaySettings(database_connections=1)) as database:
+            (row,) = await database.fetch("SELECT pg_backend_pid() AS pid")
+            superuser = await asyncpg.connect(servers.dsn("postgres"))
+            await superuser.execute("SELECT pg_terminate_backend($1)", row["pid"])
+            await superuser.close()
+            await ended.wait()
+            await asyncio.sleep(
+                0.1
+            )  # the words before the end have been passed on; nothing tells of their arrival
+
+            with pytest.raises(ProblemError, match="unavailable"):
+                await database.fetch("SELECT 1 AS one")
+
+            assert (await database.fetch("SELECT 1 AS one"))[0]["one"] == 1
 
 
 async def test_the_gateway_may_read_and_nothing_else(servers: Settings, ana: Person) -> None:

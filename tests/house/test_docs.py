@@ -24,7 +24,7 @@ MADE_UP: Final = {
     "schemas/saves.py",
     "schemas/examples/SavePick.json",
     "tests/consumers/social/test_saves.py",
-    "infra/migrations/social/0002_saves.sql",
+    "infra/migrations/social/0003_saves.sql",
     "infra/migrations/read_picks/0002_saves.sql",
     "gateway/routes/saves.py",
     "tests/journeys/test_save_pick.py",

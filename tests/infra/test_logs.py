@@ -5,10 +5,12 @@ import json
 import logging
 import subprocess
 import sys
+from uuid import uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 
-from infra.logs import LIMIT, WINDOW, FloodFilter, is_secret, without_secrets
+from infra.logs import LIMIT, LOGGER_LIMIT, TEMPLATES, WINDOW, FloodFilter, is_secret, without_secrets
 
 CANARY = "canary-7f3a"
 
@@ -58,6 +60,53 @@ except ValueError:
     assert len(lines) == 4
     assert CANARY not in json.dumps(lines)
     assert lines[3]["exception"]
+
+
+def test_of_an_error_types_and_places_are_told_and_no_text() -> None:
+    script = f"""
+log = structlog.get_logger('a')
+try:
+    try:
+        int('{CANARY}')
+    except ValueError as error:
+        raise KeyError('{CANARY}') from error
+except KeyError as error:
+    log.exception('failed')
+    log.error('failed', exc_info=error)
+    logging.getLogger('uvicorn.error').error('failed', exc_info=error)
+    logging.getLogger('aiokafka').error('failed: %s', error)
+"""
+    lines = lines_of(script)
+
+    assert len(lines) == 4
+    assert CANARY not in json.dumps(lines)
+    for line in lines[:3]:
+        assert [link["error"] for link in line["exception"]] == ["KeyError", "ValueError"]  # type: ignore[attr-defined]  # JSON
+    assert lines[3]["event"] == "failed: KeyError"
+
+
+def test_nobody_writes_a_line_of_his_own() -> None:
+    hostile = 'x\x1b[31m\r\n{"event": "forged"}\u2028\x9b'
+    script = f"structlog.get_logger('a').info({hostile!r}, value={hostile!r})"
+    setup = "from infra import logs; logs.configure('test', 'INFO'); import structlog\n"
+
+    done = subprocess.run([sys.executable, "-c", setup + script], capture_output=True, text=True, check=True)
+
+    [line] = done.stderr.removesuffix("\n").split("\n")
+    assert line.isascii()
+    assert line.isprintable()
+    assert json.loads(line)["value"] == hostile
+
+
+def test_inside_a_span_lines_say_which() -> None:
+    inside, outside = lines_of(
+        "from infra.telemetry.context import Context, inside\n"
+        "with inside(Context('a' * 32, 'b' * 16, True)): logging.getLogger('aiokafka').error('lost')\n"
+        "logging.getLogger('aiokafka').error('found')"
+    )
+
+    assert (inside["trace_id"], inside["span_id"]) == ("a" * 32, "b" * 16)
+    assert "trace_id" not in outside
 
 
 def test_libraries_never_log_their_values_at_debug_level() -> None:
@@ -118,6 +167,23 @@ def test_a_flood_is_cut_per_template_and_goes_on_in_the_next_window() -> None:
     assert later
 
 
+def test_numbers_do_not_make_a_message_another_one() -> None:
+    flood = FloodFilter(Time())
+
+    passed = sum(flood.filter(record("aiokafka", f"node {n} is away since {n} s")) for n in range(1_000))
+
+    assert passed == LIMIT
+
+
+def test_what_is_kept_back_is_a_metric_by_library() -> None:
+    name, flood = f"chatty{uuid4().hex}", FloodFilter(Time())
+
+    for n in range(LIMIT + 7):
+        flood.filter(record(f"{name}.part", "again %s", n))
+
+    assert REGISTRY.get_sample_value("pickly_log_lines_kept_back_total", {"logger": name}) == 7
+
+
 def test_what_was_kept_back_is_counted_at_the_latest_when_the_process_ends() -> None:
     lines = lines_of("for n in range(7000): logging.getLogger('aiokafka').error('node %s', n)")
 
@@ -129,9 +195,10 @@ def test_what_was_kept_back_is_counted_at_the_latest_when_the_process_ends() -> 
 def test_messages_that_are_all_different_do_not_fill_the_memory() -> None:
     flood = FloodFilter(Time())
 
-    passed = sum(flood.filter(record("chatty", f"node {number}")) for number in range(10_000))
+    passed = sum(flood.filter(record("chatty", f"node {uuid4()}")) for _ in range(10_000))
 
-    assert passed < 2_000
+    assert passed <= LOGGER_LIMIT
+    assert len(flood._kept) <= TEMPLATES + 1
 
 
 def test_our_own_lines_are_never_cut() -> None:

@@ -165,3 +165,18 @@ async def test_a_busy_port_is_an_error_that_says_what_to_do() -> None:
 async def test_port_zero_means_no_probes() -> None:
     async with running("await process.pause(0.01)", 0) as process:
         assert (await ended(process))[0] == 0
+
+
+async def test_an_error_nobody_awaited_is_told_without_its_text(port: int) -> None:
+    body = """
+import gc
+asyncio.get_running_loop().create_future().set_exception(ValueError("c4n4ry"))
+gc.collect()
+"""
+    async with running(body, port) as process:
+        code, log = await ended(process)
+
+    [line] = [json.loads(line) for line in log.splitlines() if "nobody awaited" in line]
+    assert code == 0
+    assert line["exception"][0]["error"] == "ValueError"
+    assert "c4n4ry" not in log

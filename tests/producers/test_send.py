@@ -8,12 +8,14 @@ import pytest
 
 from infra.partitions import partition_of
 from infra.settings import Settings
+from infra.telemetry.context import parse
 from producers.errors import NotSentError, RecordTooLargeError, SenderFullError
 from producers.send import Sender
 from schemas.envelope import Meta
 from schemas.picks import DeletePick, PublishPick
 from schemas.things import NewThing
 from schemas.topics import MAX_BODY, PICK_COMMANDS
+from tests.producers.asking import until_sent
 from tests.producers.reading import ends, header, read
 
 EIGHT_KIB_NOTE = "\N{OPEN BOOK}" * 2_000
@@ -39,7 +41,9 @@ async def test_a_command_is_on_its_topic_with_key_headers_and_body(kafka: Settin
     [record] = await read(kafka, PICK_COMMANDS, {**await ends(kafka, PICK_COMMANDS), partition: offset})
     assert (record.partition, record.offset) == (partition_of(command.key, PICK_COMMANDS), offset)
     assert record.key == command.key.encode()
-    assert {name: value.decode() for name, value in record.headers} == about.headers()
+    headers = {name: value.decode() for name, value in record.headers}
+    assert parse(headers.pop("traceparent")) is not None
+    assert headers == about.headers()
     assert PublishPick.model_validate_json(record.value) == command
     assert record.timestamp_type == 1, "the broker's append time"
 
@@ -149,6 +153,21 @@ async def test_a_record_whose_caller_gave_up_before_its_turn_is_never_sent(kafka
     assert [header(record, "ce_type") for record in await read(kafka, PICK_COMMANDS, before)] == [
         "DeletePick"
     ]
+    await sender.stop()
+
+
+async def test_a_record_whose_deadline_passed_before_its_turn_is_never_sent(kafka: Settings) -> None:
+    sender = Sender(kafka, deadline=0.2)
+    before = await ends(kafka, PICK_COMMANDS)
+    late, wish = meta("PublishPick"), pick(uuid4())
+
+    with pytest.raises(NotSentError):
+        await sender.send(wish, late)  # nothing is connected so far
+    await sender.start()
+    await until_sent(sender, PICK_COMMANDS, partition_of(wish.key, PICK_COMMANDS))
+
+    sent = {header(record, "ce_id") for record in await read(kafka, PICK_COMMANDS, before)}
+    assert str(late.id) not in sent
     await sender.stop()
 
 

@@ -65,6 +65,12 @@ async def test_an_edge_counts_once_however_often_it_comes(picks_db: Db) -> None:
     assert await counts(picks_db) == {"like": 2, "love": 1}
 
 
+async def test_an_edge_whose_end_and_new_life_came_in_one_poll_counts_once(picks_db: Db) -> None:
+    await count_reaction(batch(reacted()), picks_db)
+    await count_reaction(batch(reacted(version=3)), picks_db)  # of a key, only the newest of a poll is shown
+    assert await counts(picks_db) == {"like": 1}
+
+
 async def test_an_edge_that_ended_counts_no_more_and_once(picks_db: Db) -> None:
     await count_reaction(batch(reacted(), reacted(ANA)), picks_db)
     for _ in range(3):

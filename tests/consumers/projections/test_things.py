@@ -55,11 +55,9 @@ async def test_a_pick_that_is_gone_counts_no_more_and_once(things_db: Db) -> Non
 
 
 async def test_repeats_and_older_states_change_nothing(things_db: Db) -> None:
-    await count_pick(batch(a_state(PickEdited, rating=5, version=3)), things_db)
-    for _ in range(2):
-        await count_pick(batch(published(rating=1)), things_db)
-        await count_pick(batch(a_state(PickEdited, rating=5, version=3)), things_db)
-    assert await histogram(things_db) == {10: 1}
+    for state in (a_state(PickEdited, rating=5, version=3), published(rating=1)) * 2:
+        await count_pick(batch(state), things_db)
+        assert await histogram(things_db) == {10: 1}
 
 
 async def test_counts_equal_a_count_of_the_last_states_whatever_the_order(things_db: Db) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from consumers.social.app import clean_up, close_pick, note_pick, react, unreact
-from consumers.social.rules import SWEPT_AFTER
+from consumers.social.rules import ENDS_KEPT, SWEPT_AFTER
 from infra.partitions import partition_of
 from infra.runtime import Db, Refusal, Unchanged, gone
 from schemas.message import Tick
@@ -73,6 +73,28 @@ async def test_taking_back_ends_the_edge_and_a_new_one_goes_on_from_its_version(
 
 
 async def test_taking_back_what_is_not_there_is_no_error(social_db: Db) -> None:
+    assert await unreact(batch(unreacts()), social_db) == [Unchanged()]
+
+
+async def test_taking_back_twice_changes_nothing_and_points_to_the_one_that_did(social_db: Db) -> None:
+    await react(batch(reacts()), social_db)
+    first = batch(unreacts())
+    await unreact(first, social_db)
+    assert await unreact(batch(unreacts()), social_db) == [Unchanged(after=first[0].meta.id)]
+    await react(batch(reacts()), social_db)
+    last = batch(unreacts())
+    await unreact(last, social_db)
+    assert await unreact(batch(unreacts()), social_db) == [Unchanged(after=last[0].meta.id)]
+
+
+async def test_who_took_a_reaction_back_is_forgotten_after_a_day(social_db: Db) -> None:
+    await react(batch(reacts()), social_db)
+    taken = batch(unreacts())
+    await unreact(taken, social_db)
+    day = ENDS_KEPT.total_seconds() / 60
+    await clean_up(a_tick(), meta(None, minutes=day - 1), social_db)
+    assert await unreact(batch(unreacts()), social_db) == [Unchanged(after=taken[0].meta.id)]
+    await clean_up(a_tick(), meta(None, minutes=day), social_db)
     assert await unreact(batch(unreacts()), social_db) == [Unchanged()]
 
 

@@ -64,7 +64,7 @@ def main() -> int:
         parts = parts_of(folder)
         for part in parts:
             ports.require_free(part.name, part.port or 0, folder / "ports.json")
-        return parts, f"http://127.0.0.1:{json.loads((folder / 'ports.json').read_text())['gateway']}"
+        return Plan(parts, f"http://127.0.0.1:{json.loads((folder / 'ports.json').read_text())['gateway']}")
 
     try:
         return run(folder, Shape(), plan, Console())

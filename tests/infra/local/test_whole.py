@@ -1,5 +1,6 @@
 """The real platform in a clone of its own: up, kill -9 of everything, up again with every row, down."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -10,12 +11,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import asyncpg
 import httpx
 import psutil
 import pytest
 
 from infra.local.postgres_home import RECORD
 from infra.local.status import Status
+from infra.runtime.positions import STALE
+from infra.settings import Settings
+from tests.infra.local.waiting import until
 
 ROOT = Path(__file__).parents[3]
 PARTS = ("kafka", "postgres", "valkey", "s3", "relay", "clock", "groups", "gateway")
@@ -80,6 +85,33 @@ def clone(tmp_path: Path) -> Iterator[Clone]:
     made.run("reset", "--yes")
 
 
+async def fall_behind(clone: Clone) -> None:
+    """Let a partition say what it says when it was away for too long."""
+    settings = Settings(
+        database=clone.environment()["PICKLY_DATABASE"], secrets=clone.folder / ".pickly/secrets"
+    )
+    db = await asyncpg.connect(settings.dsn("read_picks"), ssl=False)
+    await db.execute("UPDATE position SET stopped = $1 || 'for a test' WHERE partition = 0", STALE)
+    await db.close()
+
+
+def publish(clone: Clone, gateway: str) -> httpx.Response:
+    """A pick of Ada's, visible."""
+    token = clone.run("ada", module="infra.ops.token").stdout.strip()
+    headers = {"Authorization": f"Bearer {token}", "Prefer": "wait=10"}
+    made = httpx.post(f"{gateway}/v1/picks", json=PICK, headers=headers, timeout=30)
+    assert made.status_code == 201, made.text
+    return made
+
+
+def is_built_anew(clone: Clone) -> None:
+    """The supervisor does so by itself, once, and says so."""
+    said = clone.folder / ".pickly/logs/up.log"
+    until(lambda: "read_picks was built anew" in said.read_text(), "it is built anew")
+    assert said.read_text().count("read_picks may have missed what is gone") == 1
+    until(lambda: clone.status()["ready"], "it is ready")
+
+
 def test_up_kill_everything_up_down(clone: Clone) -> None:
     # given the platform, as its own last words say
     up = clone.run("up", "--detach")
@@ -90,13 +122,10 @@ def test_up_kill_everything_up_down(clone: Clone) -> None:
     status = clone.status()
     assert status["ready"]
     assert tuple(part["name"] for part in status["parts"]) == PARTS
-    # and a pick
-    headers = {
-        "Authorization": f"Bearer {clone.run('ada', module='infra.ops.token').stdout.strip()}",
-        "Prefer": "wait=10",
-    }
-    made = httpx.post(f"{status['gateway']}/v1/picks", json=PICK, headers=headers, timeout=30)
-    assert made.status_code == 201, made.text
+    # and a pick, and a read model that was built anew, since it may have missed something
+    made = publish(clone, str(status["gateway"]))
+    asyncio.run(fall_behind(clone))
+    is_built_anew(clone)
     # when everything is killed at once
     processes = clone.processes()
     assert len(processes) > len(PARTS)

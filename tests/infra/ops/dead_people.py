@@ -19,7 +19,7 @@ from infra.runtime.prepare import Preparation
 from infra.runtime.records import Record
 from infra.runtime.replay import Replay
 from infra.settings import Settings
-from schemas.envelope import Meta
+from schemas.envelope import CONTRACT, Meta
 from schemas.message import Message
 from schemas.picks import PublishPick
 from schemas.things import NewThing
@@ -27,6 +27,7 @@ from schemas.topics import PICK_COMMANDS
 from tests.given import ANA, a_pick
 from tests.infra.runtime.widgets import Tape, polled
 
+OURS = f"urn:pickly:{{type}}:{CONTRACT}"
 SECRET = "a note that nobody else should read"
 
 
@@ -59,10 +60,12 @@ class Curation:
     poller: Poller
     tape: Tape
 
-    async def take(self, *messages: Message, first_id: int = 1) -> list[Record]:
-        """Put commands on their topic, and poll until all are applied."""
+    async def take(
+        self, *messages: Message, first_id: int = 1, dataschema: str | None = OURS
+    ) -> list[Record]:
+        """Put commands on their topic, and poll until all are applied. `dataschema`: their header, if any."""
         records = [
-            self.tape.add(message, actor=ANA, id=UUID(int=first_id + n, version=4))
+            _written_with(dataschema, self.tape.add(message, actor=ANA, id=UUID(int=first_id + n, version=4)))
             for n, message in enumerate(messages)
         ]
         while left := [r for r in records if r.offset >= self.poller.expected[r.place]]:
@@ -80,6 +83,14 @@ class Curation:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+
+def _written_with(dataschema: str | None, record: Record) -> Record:
+    headers = {name: value for name, value in record.headers if name != "ce_dataschema"}
+    if dataschema is not None:
+        kind = (headers["ce_type"] or b"").decode()
+        headers["ce_dataschema"] = dataschema.format(type=kind).encode()
+    return replace(record, headers=tuple(headers.items()))
 
 
 async def _work_off(replay: Replay) -> None:

@@ -14,6 +14,7 @@ from infra.ops.dead_letters import Filter, LetterError, Place
 from infra.ops.dead_replay import drop, replay
 from infra.ops.migrate import migrate
 from infra.settings import Settings
+from schemas.envelope import CONTRACT
 from schemas.picks import DeletePick, EditPick
 from tests.given import ANA
 from tests.infra.ops.conftest import Connect
@@ -187,15 +188,49 @@ async def test_the_audit_says_who_did_what_and_cannot_be_changed(team: Curation,
             await ops.execute(change)
 
 
+COUNTED = ("group_name", "type", "reason", "schema_version", "letters", "parked")
+
+
 async def test_the_list_groups_and_counts(team: Curation, ops: Any) -> None:
     await one_key_died(team)
 
     rows = await dead_letters.grouped(ops, EVERYTHING, "unclosed")
 
-    counted = [(r["group_name"], r["type"], r["reason"], r["letters"], r["parked"]) for r in rows]
+    counted = [tuple(row[name] for name in COUNTED) for row in rows]
     assert counted == [
-        ("curation", "DeletePick", "parked", 1, 1),
-        ("curation", "EditPick", "parked", 1, 1),
-        ("curation", "PublishPick", "handler_failed", 1, 0),
+        ("curation", "DeletePick", "parked", CONTRACT, 1, 1),
+        ("curation", "EditPick", "parked", CONTRACT, 1, 1),
+        ("curation", "PublishPick", "handler_failed", CONTRACT, 1, 0),
     ]
     assert await dead_letters.grouped(ops, EVERYTHING, "closed") == []
+
+
+async def versions_died(team: Curation) -> None:
+    """Written with an older contract (1, 2), without a version (3), with a bad one (4) and with ours (5)."""
+    await team.take(pick("a"), pick("b"), first_id=1, dataschema="urn:pickly:{type}:0.0.9")
+    await team.take(pick("c"), first_id=3, dataschema=None)
+    await team.take(pick("d"), first_id=4, dataschema="urn:pickly:{type}:\x1b[31m")
+    await team.take(pick("e"), first_id=5)
+
+
+async def test_the_list_tells_with_which_contract_letters_were_written(team: Curation, ops: Any) -> None:
+    await versions_died(team)
+
+    rows = await dead_letters.grouped(ops, EVERYTHING, "unclosed")
+
+    assert {row["schema_version"]: row["letters"] for row in rows} == {"0.0.9": 2, "-": 2, CONTRACT: 1}
+
+
+@pytest.mark.parametrize(("version", "numbers"), [("0.0.9", [1, 2]), ("-", [3, 4]), (CONTRACT, [5])])
+async def test_letters_of_one_version_are_replayed_alone(
+    team: Curation, ops: Any, version: str, numbers: list[int]
+) -> None:
+    await versions_died(team)
+
+    async with team.replaying():
+        outcome = await replay(ops, Filter(schema_version=version), dry_run=False, rate=None)
+
+    assert (outcome.letters, outcome.whole) == (len(numbers), True)
+    closed = await ops.fetch("SELECT message_id FROM curation.dead_letter WHERE state = 'closed'")
+    assert {row["message_id"] for row in closed} == set(command_ids(numbers))
+    assert await ops.fetchval("SELECT target FROM mesh.audit") == f"schema-version={version}"

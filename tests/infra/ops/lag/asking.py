@@ -31,21 +31,30 @@ def headers(id: UUID, kind: str, **more: object) -> list[tuple[str, bytes]]:
     return [(name, str(value).encode()) for name, value in fields.items()]
 
 
-async def ask(world: World, key: str, *, kind: str = "PublishPick", topic: str = "pick.commands") -> Asked:
-    """A command of the gateway, as it lies on its topic."""
+async def ask(
+    world: World,
+    key: str,
+    *,
+    kind: str = "PublishPick",
+    topic: str = "pick.commands",
+    id: UUID | None = None,
+) -> Asked:
+    """A command of the gateway, as it lies on its topic; with an `id` that it had before, a repeat."""
     place = TopicPartition(topic, partition_of(key, TOPICS[topic]))
-    id = uuid4()
+    id = id or uuid4()
     offset, at = await world.send(
         place, headers=headers(id, kind, correlation=id), key=key.encode(), value=SECRET
     )
     return Asked(id, key, place, offset, at)
 
 
-async def event(world: World, key: str, version: int = 1) -> tuple[UUID, TopicPartition, int]:
+async def event(
+    world: World, key: str, version: int = 1, *, kind: str = "PickPublished", topic: str = PICK_EVENTS.name
+) -> tuple[UUID, TopicPartition, int]:
     """An event of the relay."""
-    id, place = uuid4(), TopicPartition("pick.events", partition_of(key, PICK_EVENTS))
+    id, place = uuid4(), TopicPartition(topic, partition_of(key, TOPICS[topic]))
     offset, _ = await world.send(
-        place, headers=headers(id, "PickPublished", sequence=version), key=key.encode(), value=SECRET
+        place, headers=headers(id, kind, sequence=version), key=key.encode(), value=SECRET
     )
     return id, place, offset
 
@@ -60,8 +69,9 @@ async def decide(
     reason: str | None = None,
     events: int = 0,
     offsets: Mapping[UUID, tuple[str, int, int]] | None = None,
+    decided_at: datetime | None = None,
 ) -> None:
-    """Its decider's answer; the decider has passed it."""
+    """Its decider's answer; the decider has passed it, at `decided_at` if the inbox still knows it."""
     places = {str(id): list(place) for id, place in (offsets or {}).items()}
     await world.db.execute(
         f"INSERT INTO {schema}.decision"
@@ -69,4 +79,8 @@ async def decide(
         " VALUES ($1, $2, 'PublishPick', $3, $4, $5, $6, $7, $8)",
         asked.id, uuid4(), status, reason, f"{kind}/{asked.key}", events, json.dumps(places), asked.at,
     )  # fmt: skip
+    if decided_at is not None:
+        await world.db.execute(
+            f"INSERT INTO {schema}.inbox VALUES ($1, $2, $3)", schema, asked.id, decided_at
+        )
     await world.move(schema, asked.place, 1)

@@ -9,7 +9,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from infra.ops.database import DatabaseError
-from infra.ops.lag_model import Report, Sum, as_json, reasons, summed
+from infra.ops.lag_json import as_json
+from infra.ops.lag_model import Report, Sum, reasons, summed
 from infra.ops.lag_reading import look
 from infra.ops.topic_broker import BrokerError
 from infra.settings import Settings
@@ -189,7 +190,7 @@ async def test_the_json_is_one_line_of_the_documented_shape(world: World) -> Non
     expected = as_json(await look(world.settings))
     assert code == 0
     assert out.count("\n") == 1
-    assert told.keys() == expected.keys() == {"at", "groups", "read_models", "outboxes", "total"}
+    assert told.keys() == expected.keys() == {"at", "groups", "read_models", "outboxes", "effects", "total"}
     assert told["total"]["behind"] == 3
     (read_picks,) = [group for group in told["groups"] if group["group"] == "read_picks"]
     assert [topic["topic"] for topic in read_picks["topics"]] == ["pick.events", "reaction.events"]

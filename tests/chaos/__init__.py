@@ -1,0 +1,1 @@
+"""Chaos: load under faults, and the judge that says whether every promise was kept."""

@@ -1,0 +1,71 @@
+"""Broken runtimes and a broken relay, which the checks must notice: `--control NAME`."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from aiokafka import TopicPartition
+
+from infra.runtime import inbox, positions
+from infra.runtime.handlers import Db
+from infra.runtime.poll import Poller, Verdict
+from infra.runtime.positions import Move
+from infra.runtime.records import Record
+from producers import transactions
+from tests.producers.rigged_relay import UnfencedProducer
+
+
+def no_inbox() -> None:
+    """Every id counts as new: a repeat has a second effect."""
+
+    async def admit_all(db: Db, group: str, ids: Collection[UUID]) -> set[UUID]:
+        return set(ids)
+
+    vars(inbox)["admit"] = admit_all
+
+
+def commit_before_effect() -> None:
+    """The position is committed by itself, and then come the effects: a death between loses them."""
+    fence = positions.fence
+
+    async def fence_and_commit(db: Db, group: str, owner: str, moves: Sequence[Move]) -> None:
+        await fence(db, group, owner, moves)
+        await db.execute("COMMIT; BEGIN")
+
+    vars(positions)["fence"] = fence_and_commit
+
+
+def ack_first() -> None:
+    """A poll is acknowledged when it is delivered, before it is handled: FastStream's default."""
+    fence, run = positions.fence, Poller.run
+
+    async def acknowledge(
+        self: Poller, polled: Mapping[TopicPartition, Sequence[Record]]
+    ) -> dict[TopicPartition, Verdict]:
+        ours = [place for place in polled if place in self.expected]
+        moves = [Move(p, self.expected[p], polled[p][-1].offset + 1, polled[p][-1].at) for p in ours]
+        moves = [move for move in moves if move.next_offset > move.expected]
+        async with self.connection.use() as db, db.transaction():
+            await fence(db, self.group.name, self.owner, moves)
+        return await run(self, polled)
+
+    async def fence_the_rest(db: Db, group: str, owner: str, moves: Sequence[Move]) -> None:
+        """What a poll moves was acknowledged; what an empty fetch moves was not."""
+        if all(move.applied_at is None for move in moves):
+            await fence(db, group, owner, moves)
+
+    vars(positions)["fence"] = fence_the_rest
+    Poller.run = acknowledge  # type: ignore[method-assign]  # that is what a control is
+
+
+def relay_unfenced() -> None:
+    """No transactional id: a frozen relay that thaws sends what it had, after its successor."""
+    vars(transactions)["AIOKafkaProducer"] = UnfencedProducer
+
+
+CONTROLS: Final[dict[str, Callable[[], Any]]] = {
+    "no-inbox": no_inbox,
+    "commit-before-effect": commit_before_effect,
+    "ack-first": ack_first,
+    "relay-unfenced": relay_unfenced,
+}
