@@ -71,6 +71,11 @@ class Scene:
         while await self.relay.send(EVERYTHING):
             continue
 
+    async def catch_up(self) -> None:
+        """What a restore took back is decided again, by the code that decided it first."""
+        await self.restart_all()
+        await self.decide_and_send()
+
     async def work_off(self) -> int:
         """Everybody replays and drops what is marked; how many letters that were."""
         return sum(
@@ -150,8 +155,9 @@ class Scene:
 
     async def finish(self) -> None:
         """Mend the bugs, close all letters, catch up; then the log must hold what the tables do."""
+        await self.catch_up()
+        await self.verdict.check()
         self.house.bugs.decider = self.house.bugs.projection = False
-        await self.restart_all()
         while True:
             await self.keep_up()
             await self.verdict.check()
