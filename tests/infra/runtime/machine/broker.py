@@ -53,6 +53,7 @@ class Log:
             place: [] for topic in (self.commands, *t.state_topics) for place in places(topic)
         }
         self.sent: dict[tuple[int, int], Sent] = {}
+        self._met: dict[tuple[TopicPartition, int], datetime] = {}
 
     def end(self, place: TopicPartition) -> int:
         """The next offset that will be used."""
@@ -96,7 +97,14 @@ class Log:
                 self.records[place] = kept + self.records[place][len(head) :]
 
     def _expired(self, record: Record) -> bool:
-        return record.value is None and self.clock.now - record.at > TOMBSTONES_KEPT
+        """A tombstone is kept for a time after the first cleaning that met it (Kafka's KIP-534).
+
+        So who has read an older state of its key, which that cleaning removed, has as long to read it.
+        """
+        if record.value is not None:
+            return False
+        met = self._met.setdefault((record.place, record.offset), self.clock.now)
+        return self.clock.now - met > TOMBSTONES_KEPT
 
     def _tape(self, topic: str) -> Tape:
         tape = self._tapes[topic]

@@ -117,6 +117,7 @@ class RuntimeMachine(RuleBasedStateMachine):
         self.scene.commands_arrive([(key, DROP) for key in sorted(dropped)])
         self._do(self.scene.decide_and_send(), "deciding")
         self._do(self.scene.verdict.check(), "step")
+        self.scene.log.compact(tail)
         self.scene.log.clock.pass_days(days)
         self.scene.log.compact(tail)
         if rebuilt:
