@@ -4,6 +4,7 @@ A command is a wish in the imperative, a state event a fact in the past tense th
 after it, a tombstone the end of a key. Bodies hold domain facts only; the rest is in `schemas.envelope`.
 """
 
+from functools import cached_property
 from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -40,7 +41,7 @@ class Message(BaseModel):
             raise TypeError(f"two messages are called {cls.__name__}")
         Message.catalogue[cls.__name__] = cls
 
-    @property
+    @cached_property
     def key(self) -> Key:
         """The record's key: everything about one subject stays in order, because it shares a partition."""
         return "/".join(str(getattr(self, name)) for name in self.key_fields)

@@ -13,7 +13,7 @@ ThingKind = Literal[
 ReactionKind = Literal["like", "love", "laugh", "insightful", "thanks"]
 
 UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-LINE_BREAKS: Final = "\n\t\u2028\u2029"
+LINE_BREAKS: Final = frozenset("\n\t\u2028\u2029")
 RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -23,7 +23,7 @@ def printable(text: object) -> object:
     Raises ValueError for NUL, other control characters except line feed and tab, and lone surrogates.
     Runs before lengths are checked, which count the characters of the result.
     """
-    if not isinstance(text, str):
+    if not isinstance(text, str) or (text.isascii() and text.isprintable()):
         return text
     if found := UNPRINTABLE.search(text):
         raise ValueError(f"the character U+{ord(found[0]):04X} is not allowed")
@@ -32,7 +32,7 @@ def printable(text: object) -> object:
 
 def one_line(text: object) -> object:
     """Refuse line breaks and tabs."""
-    if isinstance(text, str) and any(char in LINE_BREAKS for char in text):
+    if isinstance(text, str) and not LINE_BREAKS.isdisjoint(text):
         raise ValueError("must be one line")
     return text
 

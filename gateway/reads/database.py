@@ -1,5 +1,6 @@
 """The gateway's connections to PostgreSQL: few, read only, and never waited for longer than a second."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -42,25 +43,45 @@ class Database:
         self._pool = pool
         self._seconds = seconds
 
-    async def fetch(self, query: str, *arguments: object) -> "Sequence[asyncpg.Record]":
-        """The rows of one statement."""
+    @asynccontextmanager
+    async def session(self) -> "AsyncIterator[Session]":
+        """Several statements, one after the other, on one connection: each has a snapshot of its own."""
         try:
-            async with self._pool.acquire(timeout=self._seconds) as connection:
-                try:
-                    return await connection.fetch(query, *arguments)
-                except asyncpg.InternalClientError:
-                    connection.terminate()  # so that nobody gets it again
-                    raise
+            async with asyncio.timeout(self._seconds):  # the pool's own limit costs a task each time
+                connection = await self._pool.acquire()
+            try:
+                yield Session(connection)
+            except asyncpg.InternalClientError:
+                connection.terminate()  # so that nobody gets it again
+                raise
+            finally:
+                await self._pool.release(connection)
         except OUTAGES as error:
             if isinstance(error, ValueError):
                 raise
             log.warning("the database does not answer", error=describe(error))
             raise ProblemError("unavailable", "The database does not answer; try again soon.") from None
 
+    async def fetch(self, query: str, *arguments: object) -> "Sequence[asyncpg.Record]":
+        """The rows of one statement."""
+        async with self.session() as session:
+            return await session.fetch(query, *arguments)
+
     async def fetchrow(self, query: str, *arguments: object) -> "asyncpg.Record | None":
         """The first row of one statement, if there is one."""
         rows = await self.fetch(query, *arguments)
         return rows[0] if rows else None
+
+
+class Session:
+    """A connection for a while."""
+
+    def __init__(self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
+        self._connection = connection
+
+    async def fetch(self, query: str, *arguments: object) -> "Sequence[asyncpg.Record]":
+        """The rows of one statement."""
+        return await self._connection.fetch(query, *arguments)
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from gateway.reads.cursors import Cursor
-from gateway.reads.database import Database
+from gateway.reads.database import Database, Session
 from gateway.reads.represent import Representation, listing, subject
 
 if TYPE_CHECKING:
@@ -50,10 +50,11 @@ LATEST: Final = Order(b"l", "published_at")
 
 async def one(database: Database, pick_id: UUID, viewer: UUID | None) -> Representation | None:
     """One pick, None when there is none that `viewer` may see."""
-    rows = visible(await database.fetch(HYDRATE, [pick_id]), viewer)
+    async with database.session() as session:
+        rows = visible(await session.fetch(HYDRATE, [pick_id]), viewer)
+        things = await things_of(session, rows)
     if not rows:
         return None
-    things = await things_of(database, rows)
     return subject(present(rows[0], things), rows[0]["version"])
 
 
@@ -61,15 +62,16 @@ async def page(
     database: Database, order: Order, owner: UUID | None, limit: int, cursor: str | None, viewer: UUID | None
 ) -> Representation:
     """A page of at most `limit` picks; raises ProblemError (422) for a bad cursor."""
-    skeleton, following = await find(database, order, owner, limit, cursor)
-    rows = visible(await database.fetch(HYDRATE, skeleton), viewer) if skeleton else []
-    things = await things_of(database, rows)
+    async with database.session() as session:
+        skeleton, following = await find(session, order, owner, limit, cursor)
+        rows = visible(await session.fetch(HYDRATE, skeleton), viewer) if skeleton else []
+        things = await things_of(session, rows)
     shown = {row["pick_id"]: present(row, things) for row in rows}
     return listing([shown[pick_id] for pick_id in skeleton if pick_id in shown], following)
 
 
 async def find(
-    database: Database, order: Order, owner: UUID | None, limit: int, cursor: str | None
+    session: Session, order: Order, owner: UUID | None, limit: int, cursor: str | None
 ) -> tuple[list[UUID], str | None]:
     """Skeleton: the ids of one page, and the cursor of the next if there is one."""
     arguments: list[object] = [limit + 1]
@@ -78,19 +80,19 @@ async def find(
     if cursor is not None:
         start = Cursor.decode(cursor, order.name)
         arguments += [start.at, start.id]
-    found = await database.fetch(order.query(after=cursor is not None), *arguments)
+    found = await session.fetch(order.query(after=cursor is not None), *arguments)
     ids = [row["pick_id"] for row in found[:limit]]
     if len(found) <= limit:
         return ids, None
     return ids, Cursor(found[limit - 1]["at"], ids[-1]).encode(order.name)
 
 
-async def things_of(database: Database, rows: "Sequence[Record]") -> Mapping[UUID, bytes]:
+async def things_of(session: Session, rows: "Sequence[Record]") -> Mapping[UUID, bytes]:
     """Hydrate: the things of these picks, those that are known."""
     wanted = {row["thing_id"] for row in rows}
     if not wanted:
         return {}
-    return {row["thing_id"]: row["body"] for row in await database.fetch(THINGS, list(wanted))}
+    return {row["thing_id"]: row["body"] for row in await session.fetch(THINGS, list(wanted))}
 
 
 def visible(rows: "Sequence[Record]", viewer: UUID | None) -> "list[Record]":

@@ -27,6 +27,7 @@ SETTINGS: Final = {
     "shared_buffers": "64MB",
     "max_connections": "200",
     "log_min_messages": "warning",
+    "log_error_verbosity": "terse",  # DETAIL would quote rows
     "log_checkpoints": "off",
 }
 

@@ -12,6 +12,7 @@ from infra.partitions import CLOCK_PREFIX
 from infra.runtime.group import Group
 from infra.runtime.handlers import MessageType
 from infra.runtime.records import Dead, Decoded, Incoming, Passed, Record
+from infra.telemetry.errors import type_name
 from schemas.envelope import EnvelopeError, Meta
 from schemas.message import Heartbeat, Message, State, Tick, Tombstone
 from schemas.topics import MAX_BODY
@@ -21,7 +22,7 @@ class UnknownTypeError(Exception):
     """A well-formed message of a type that this group neither handles nor ignores: newer than the code."""
 
     def __init__(self, record: Record, kind: str) -> None:
-        super().__init__(f"unknown type {kind[:100]!r} at offset {record.offset}")
+        super().__init__(f"unknown type {type_name(kind)} at offset {record.offset}")
         self.record = record
 
 

@@ -23,6 +23,7 @@ from infra.runtime.poll import COST_LIMIT, Poller
 from infra.runtime.records import Record
 from infra.telemetry.errors import describe
 from infra.wake import Waker
+from schemas.message import Tick
 
 log = structlog.get_logger(__name__)
 
@@ -205,8 +206,12 @@ class Intake(ConsumerRebalanceListener):
 
 
 def most_records(group: Group) -> int:
-    """How many records one poll may hold: their declared cost stays within one transaction's."""
-    dearest = max((handler.cost for handler in group.handlers.values()), default=0.0)
+    """How many records one poll may hold: their declared cost stays within one transaction's.
+
+    Ticks do not count: they come once a minute, and a poll that holds dear ones is cut (`poll.portions`).
+    """
+    priced = (handler.cost for name, handler in group.handlers.items() if name != Tick.__name__)
+    dearest = max(priced, default=0.0)
     return max(1, min(MAX_RECORDS, int(COST_LIMIT / dearest))) if dearest else MAX_RECORDS
 
 

@@ -25,7 +25,7 @@ from infra.runtime.positions import Move, staleness
 from infra.runtime.prepare import Preparation
 from infra.runtime.records import Dead, Decoded, Incoming, Record
 from infra.telemetry.context import inside, parse
-from infra.telemetry.errors import describe, raised_at, type_name
+from infra.telemetry.errors import describe, raised_at
 from infra.telemetry.processing import Processing
 
 log = structlog.get_logger(__name__)
@@ -103,8 +103,8 @@ class Poller:
         for record in fresh:
             try:
                 decoded.append(without_claims(decode(record, self.group)))
-            except UnknownTypeError:
-                return decoded, Verdict("stop", unknown_type(record))
+            except UnknownTypeError as unknown:
+                return decoded, Verdict("stop", str(unknown))
         return decoded, APPLIED
 
     def stale(self, place: TopicPartition, next_at: datetime | None = None) -> str | None:
@@ -206,12 +206,6 @@ class Poller:
 
 COST_LIMIT: Final = 5.0
 """Seconds that one transaction may take, by the declared costs of its handlers."""
-
-
-def unknown_type(record: Record) -> str:
-    """Why a partition stands still at a message that is newer than the code, or that nobody should send."""
-    kind = dict(record.headers).get("ce_type") or b""
-    return f"unknown type {type_name(kind.decode(errors='replace'))} at offset {record.offset}"
 
 
 def portions(unit: Mapping[TopicPartition, Sequence[Decoded]]) -> list[Unit]:

@@ -14,7 +14,7 @@ from infra.runtime.decoding import UnknownTypeError, decode
 from infra.runtime.fates import Fate, StaleOwnerError, fate_of
 from infra.runtime.handlers import Db
 from infra.runtime.marked import DROP, LOSSY, Letter
-from infra.runtime.poll import Poller, unknown_type
+from infra.runtime.poll import Poller
 from infra.runtime.positions import Move
 from infra.runtime.records import Dead, Incoming, Passed
 from infra.telemetry.errors import describe
@@ -105,8 +105,8 @@ class Replay:
             raise _FailsAgainError(letter.reason, "key or headers could not be kept: it can only be dropped")
         try:
             decoded = decode(letter.record, self._group)
-        except UnknownTypeError:
-            raise _FailsAgainError("unknown_type", unknown_type(letter.record)) from None
+        except UnknownTypeError as unknown:
+            raise _FailsAgainError("unknown_type", str(unknown)) from None
         if isinstance(decoded, Dead):
             raise _FailsAgainError(decoded.reason, decoded.error)
         if isinstance(decoded, Passed):

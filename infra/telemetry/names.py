@@ -1,4 +1,4 @@
-"""Names of span attributes, as OpenTelemetry's conventions of 2026 have them, and three of our own.
+"""Names of span attributes, as OpenTelemetry's conventions of 2026 have them, and two of our own.
 
 Source: semantic conventions 1.44, HTTP (stable) and messaging (development); a test compares them with the
 package `opentelemetry-semantic-conventions`, which a process without a collector does not load.
@@ -29,4 +29,3 @@ MESSAGING_SYSTEM: Final = "messaging.system"
 MESSAGE_TYPE: Final = "pickly.message.type"
 MESSAGE_AGE: Final = "pickly.message.age"
 """Seconds from the record's append to now."""
-REASON: Final = "pickly.dead.reason"

@@ -26,7 +26,6 @@ from infra.telemetry.names import (
     MESSAGING_MESSAGE_BODY_SIZE,
     MESSAGING_MESSAGE_CONVERSATION_ID,
     MESSAGING_MESSAGE_ID,
-    REASON,
 )
 from infra.telemetry.tracing import Span, Value, tracing
 
@@ -69,8 +68,6 @@ class Processing:
             attributes[MESSAGING_MESSAGE_ID] = str(meta.id)
             attributes[MESSAGE_TYPE] = meta.type
             attributes[MESSAGING_MESSAGE_CONVERSATION_ID] = str(meta.correlation or meta.id)
-        if isinstance(each, Dead):
-            attributes[REASON] = each.reason
         parent = parse(meta.traceparent) if meta is not None else None
         return operation.add(parent, record.topic, record.partition, attributes)
 

@@ -106,7 +106,7 @@ def _row(ours: Score, theirs: Score, against: str, bar: Bar | None) -> Row:
 
 
 def details(ours: Score, theirs: Score) -> dict[str, float]:
-    """Rates and latencies of the same rounds, which depend on what else the machine does."""
+    """Rates and latencies of the best rounds; they depend on what else the machine does."""
     return {
         f"{side} {name}": max(values) if name == "per second" else min(values)
         for side, score in (("ours", ours), ("theirs", theirs))

@@ -1,11 +1,12 @@
 """Servers that do the same job under the same load, one after the other: answers per CPU second of each."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from subprocess import Popen
+from subprocess import Popen, TimeoutExpired
 from tempfile import TemporaryDirectory
 
 from tests.bench import cpu, node
@@ -88,7 +89,7 @@ def _stop(process: "Popen[bytes]") -> None:
     process.terminate()
     try:
         process.wait(10)
-    except TimeoutError:
+    except TimeoutExpired:
         process.kill()
         process.wait()
 
@@ -96,14 +97,17 @@ def _stop(process: "Popen[bytes]") -> None:
 async def until_ready(server: Server) -> None:
     """Return when the server answers /readyz with 200."""
     deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            connection = await connect(server.port)
-            answer = await connection.ask(request("GET", "/readyz"))
-            connection.close()
-            if answer.status == 200:
-                return
-        except OSError:
-            pass
+    while not await _ready(server):
         if time.monotonic() > deadline:
             raise node.PeerError(f"the server on port {server.port} is not ready after {START_SECONDS:.0f} s")
+        await asyncio.sleep(0.05)
+
+
+async def _ready(server: Server) -> bool:
+    try:
+        connection = await connect(server.port)
+        answer = await connection.ask(request("GET", "/readyz"))
+    except OSError:
+        return False
+    connection.close()
+    return answer.status == 200

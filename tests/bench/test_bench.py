@@ -6,9 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from infra.settings import Settings
 from tests.bench import page
+from tests.bench.__main__ import measure
+from tests.bench.benches import Entry
 from tests.bench.document import Bar, Document, Row
+from tests.bench.effort import Effort
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,12 +43,34 @@ def test_two_short_benchmarks_end_in_one_document_and_success() -> None:
         assert row.met == (None if row.bar is None else row.bar.holds(row.ratio))
 
 
-def test_a_benchmark_that_cannot_run_is_an_error() -> None:
-    """Given a name that there is not, when it is asked for, then the command says which there are."""
+def test_a_name_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    """Given a wrong name, when it is asked for, then nothing is measured and the command says what can be."""
     done = bench("speed")
 
     assert done.returncode == 2
     assert "commands" in done.stderr
+
+
+async def test_a_benchmark_that_fails_is_told_and_the_others_go_on(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given one that raises and one that measures, when both run, then there is an error and a row."""
+
+    async def broken(config: Settings, effort: Effort) -> list[Row]:
+        raise RuntimeError("the topic grew by 0")
+
+    async def sound(config: Settings, effort: Effort) -> list[Row]:
+        return [Row.of("sound", "what", "against", "unit", [2], [1])]
+
+    benches = {"broken": Entry(broken, page), "sound": Entry(sound, page)}
+    monkeypatch.setattr("tests.bench.__main__.BENCHES", benches)
+
+    document = await measure(settings, list(benches), Effort(quick=True), Console(quiet=True))
+
+    assert [(each.bench, each.error) for each in document.failures] == [
+        ("broken", "RuntimeError: the topic grew by 0")
+    ]
+    assert [row.bench for row in document.rows] == ["sound"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ aiokafka producer with acks=all, one record at a time, 50 a second, while nothin
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from itertools import count
 from uuid import uuid4
 
@@ -43,13 +42,12 @@ async def visible(config: Settings, effort: Effort) -> list[Row]:
     async with platform(config) as own:
         with processes(own) as stack:
             stack.start(*PARTS)
-            people = await _people(stack.ports["gateway"], bearers(own, ACCOUNTS))
+            people = People(stack.ports["gateway"], bearers(own, ACCOUNTS))
             await people.publish(RATES[0], effort.seconds / 2)
             for _ in range(effort.repetitions):
                 acks.append(_share(await _acks(own, RATES[0], effort.seconds), P50))
                 for rate in RATES:
                     times[rate].append(await people.publish(rate, effort.seconds * 1.6))
-            people.leave()
     return [row for rate in RATES for row in _rows(rate, times[rate], acks)]
 
 
@@ -106,21 +104,31 @@ async def _acks(own: Settings, rate: int, seconds: float) -> list[float]:
     return times
 
 
-@dataclass
 class People:
-    """Clients of the gateway with kept connections, each used by one request at a time."""
+    """Clients of the gateway, each with a connection for one request at a time."""
 
-    tokens: list[str]
-    idle: asyncio.Queue[Connection]
-    numbers: "count[int]"
+    def __init__(self, port: int, tokens: list[str]) -> None:
+        self._port = port
+        self._tokens = tokens
+        self._idle: asyncio.Queue[Connection] = asyncio.Queue()
+        self._numbers = count()
 
     async def publish(self, rate: int, seconds: float) -> list[float]:
-        """Publish new picks; milliseconds from each 202 until the pick is visible, sorted."""
-        return await at_rate(rate, seconds, self._publish)
+        """Publish new picks; milliseconds from each 202 until the pick is visible, sorted.
+
+        Connections are made for it, for the gateway closes those that are idle for a few seconds.
+        """
+        connections = [await connect(self._port) for _ in range(CONNECTIONS)]
+        for connection in connections:
+            self._idle.put_nowait(connection)
+        times = await at_rate(rate, seconds, self._publish)
+        for _ in connections:
+            self._idle.get_nowait().close()
+        return times
 
     async def _publish(self) -> float:
-        number = next(self.numbers)
-        authorization = f"Bearer {self.tokens[number % len(self.tokens)]}"
+        number = next(self._numbers)
+        authorization = f"Bearer {self._tokens[number % len(self._tokens)]}"
         thing = {"ref": f"movielens:{number}", "kind": "film", "title": "Solaris (1972)"}
         body = orjson.dumps({"thing": thing, "note": "The ocean looks back.", "rating": 4.5})
         accepted = await self._ask(request("POST", "/v1/picks", body, authorization=authorization))
@@ -135,20 +143,8 @@ class People:
         return (time.perf_counter() - began) * 1e3
 
     async def _ask(self, raw: bytes) -> Answer:
-        connection = await self.idle.get()
+        connection = await self._idle.get()
         try:
             return await connection.ask(raw)
         finally:
-            self.idle.put_nowait(connection)
-
-    def leave(self) -> None:
-        """Close all connections."""
-        while not self.idle.empty():
-            self.idle.get_nowait().close()
-
-
-async def _people(port: int, tokens: list[str]) -> People:
-    idle: asyncio.Queue[Connection] = asyncio.Queue()
-    for _ in range(CONNECTIONS):
-        idle.put_nowait(await connect(port))
-    return People(tokens, idle, count())
+            self._idle.put_nowait(connection)

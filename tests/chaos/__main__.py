@@ -40,6 +40,7 @@ async def main(run: Run, folder: Path, tally: Tally) -> Outcome:
 
 def command(arguments: list[str]) -> int:
     """Do what the command line asks for; the exit code."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born deaf to it
     given = _parser().parse_args(arguments)
     seconds, seed = given.seconds, given.seed
     run = controlled(given.control, seed, seconds) if given.control else honest(seconds or 60.0, seed)

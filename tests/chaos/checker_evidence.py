@@ -78,38 +78,32 @@ class Evidence:
 
 
 async def gather(settings: Settings) -> Evidence:
-    """Read it all; the platform has come to rest before. Raises RuntimeError for what cannot be judged."""
-    commands = await read_topics(settings.kafka, COMMANDS.values())
-    states = await read_topics(settings.kafka, STATES.values())
+    """Read it all; the platform has come to rest before. Tables first: a minute may tick meanwhile, and what
+    is in an inbox must be in the log that is read after it."""
     db = await asyncpg.connect(settings.dsn("postgres"))
     try:
         async with db.transaction(isolation="repeatable_read", readonly=True):
             subjects, gone = await _deciding(db)
-            return Evidence(
-                commands,
-                states,
-                await _decisions(db),
-                await _inbox(db),
-                await _letters(db),
-                subjects,
-                gone,
-                {table: await _rows(db, f"SELECT * FROM {table}") for table in READ_MODELS},
-            )
+            decisions, inbox, letters = await _decisions(db), await _inbox(db), await _letters(db)
+            read = {table: await _rows(db, f"SELECT * FROM {table}") for table in READ_MODELS}
     finally:
         await db.close()
+    commands = await read_topics(settings.kafka, COMMANDS.values())
+    states = await read_topics(settings.kafka, STATES.values())
+    return Evidence(commands, states, decisions, inbox, letters, subjects, gone, read)
 
 
 async def gather_tails(
     settings: Settings,
 ) -> tuple[dict[str, list[Entry]], Subjects, dict[tuple[str, str], int]]:
     """What the tail check needs."""
-    states = await read_topics(settings.kafka, STATES.values())
     db = await asyncpg.connect(settings.dsn("postgres"))
     try:
         async with db.transaction(isolation="repeatable_read", readonly=True):
-            return states, *await _deciding(db)
+            subjects, gone = await _deciding(db)
     finally:
         await db.close()
+    return await read_topics(settings.kafka, STATES.values()), subjects, gone
 
 
 def _owners() -> list[str]:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from infra.ops.topic_broker import admin_of
+from infra.ops.topic_broker import NotYetError, admin_of
 from infra.ops.topic_plan import broker_settings
 from infra.partitions import CLOCK_PREFIX
 from infra.settings import Settings
@@ -30,10 +30,20 @@ BROKER: Final = "1"
 CLEANER: Final = {"log.cleaner.backoff.ms": "500"}
 COMPACTED: Final = [topic for topic in TOPICS.values() if topic.kind.compacted]
 WITHIN: Final = 90.0
+AGAIN: Final = 0.5
 
 
 async def force_compaction(settings: Settings) -> None:
-    """Small segments, no lag, and a cleaner that does not rest."""
+    """Small segments, no lag, and a cleaner that does not rest; asked for until the broker has agreed."""
+    while True:
+        try:
+            await _configure(settings)
+            return
+        except NotYetError:
+            await asyncio.sleep(AGAIN)
+
+
+async def _configure(settings: Settings) -> None:
     resources = [
         ConfigResource(
             ConfigResourceType.TOPIC, topic.name, broker_settings(topic, settings.replication) | EAGER

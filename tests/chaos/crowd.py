@@ -61,7 +61,11 @@ class Crowd:
     def _task(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or task.exception() is None:
+            self._tasks.discard(task)  # one that failed is kept until `end` raises what it raised
 
     async def _lives(self) -> None:
         over = self._load.over
@@ -88,9 +92,10 @@ class Crowd:
         """Now and then one that others pick too, but never twice by the same person."""
         chance = self._load.chance
         ref = f"imdb:tt{chance.randrange(SHARED_THINGS):07}"
-        if chance.random() > 0.2 or (person, ref) in self._picked:
+        if chance.random() < 0.2 and (person, ref) not in self._picked:
+            self._picked.add((person, ref))
+        else:
             ref = f"movielens:{uuid4().hex}"
-        self._picked.add((person, ref))
         return NewThing(ref=ref, kind="film", title=f"The film {ref}")
 
     async def _step(self, life: Life) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 import asyncpg
+from aiokafka.errors import KafkaError
 
 from infra.local.secrets import SUPERUSER
 from infra.ops.database import DatabaseError
@@ -39,7 +40,7 @@ async def _restless(settings: Settings, wanted: Wanted) -> list[str]:
     try:
         report = await look(settings)
         effects = await _effects(settings)
-    except (BrokerError, DatabaseError, OSError, asyncpg.PostgresError) as error:
+    except (BrokerError, DatabaseError, KafkaError, OSError, asyncpg.PostgresError) as error:
         return [f"it cannot be looked at: {error}"]
     parts = [part for part in report.parts if wanted(part.group)]
     waiting = [

@@ -32,8 +32,7 @@ from tests.chaos.threads import in_thread
 from tests.chaos.verdict import Verdict
 
 REST_SECONDS: Final = 120.0
-END_SECONDS: Final = 20.0
-"""What commands at hand get when the load is over."""
+"""So long all of it may take to come to rest when the load is over."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,6 @@ class Outcome:
     verdict: Verdict
     restless: Sequence[str]
     drained_s: float
-    samples: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def line(self) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def test_faults_break_no_promise() -> None:
 
     assert {name: found[name] for name in WRONGS} == dict.fromkeys(WRONGS, 0)
     assert code == 0
-    assert found["acked"] > 500
+    assert found["acked"] > 200
     assert min(found[name] for name in ("kills", "freezes", "restarts", "duplicates_sent", "dead")) > 0
 
 

@@ -13,7 +13,7 @@ from infra.local.servers import start_servers
 from infra.settings import Settings
 from tests.chaos.checker import check, judge, tails
 from tests.chaos.checker_evidence import gather
-from tests.chaos.checker_plants import LOVE, PICKS, PLANTS, REACTIONS, Run, events_of
+from tests.chaos.checker_plants import LOVE, PICKS, PLANTS, REACTIONS, Run, command, events_of
 from tests.chaos.checker_world import honest_run
 from tests.given import PICK
 
@@ -52,6 +52,14 @@ def test_what_clients_could_not_know_is_no_wrong(planted: Run) -> None:
     planted.attempts[0] = replace(first, outcome="unknown")
     planted.attempts.append(replace(first, id=uuid4(), seq=99, outcome="unknown"))
     planted.attempts.append(replace(first, id=uuid4(), seq=99, outcome="refused"))
+
+    assert judge(planted.attempts, planted.evidence).wrongs == {}
+
+
+def test_a_tick_may_come_while_the_judge_looks(planted: Run) -> None:
+    first = command(planted, "React")
+    tick = replace(first, offset=10**6, key="tick/0", headers={"ce_type": "Tick", "ce_id": str(uuid4())})
+    planted.evidence.commands[first.topic].append(tick)
 
     assert judge(planted.attempts, planted.evidence).wrongs == {}
 

@@ -111,7 +111,9 @@ class Proxy:
     def _reset(self) -> None:
         for pair in self._pairs:
             for writer in pair:
-                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
+                with suppress(OSError):  # it is closed already
+                    at_once = (socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
+                    writer.get_extra_info("socket").setsockopt(*at_once)
                 writer.transport.abort()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -15,6 +15,7 @@ from schemas.envelope import Meta
 from schemas.picks import DeletePick, PublishPick
 from schemas.things import NewThing
 from schemas.topics import MAX_BODY, PICK_COMMANDS
+from tests.producers.asking import until_sent
 from tests.producers.reading import ends, header, read
 
 EIGHT_KIB_NOTE = "\N{OPEN BOOK}" * 2_000
@@ -152,6 +153,21 @@ async def test_a_record_whose_caller_gave_up_before_its_turn_is_never_sent(kafka
     assert [header(record, "ce_type") for record in await read(kafka, PICK_COMMANDS, before)] == [
         "DeletePick"
     ]
+    await sender.stop()
+
+
+async def test_a_record_whose_deadline_passed_before_its_turn_is_never_sent(kafka: Settings) -> None:
+    sender = Sender(kafka, deadline=0.2)
+    before = await ends(kafka, PICK_COMMANDS)
+    late, wish = meta("PublishPick"), pick(uuid4())
+
+    with pytest.raises(NotSentError):
+        await sender.send(wish, late)  # nothing is connected so far
+    await sender.start()
+    await until_sent(sender, PICK_COMMANDS, partition_of(wish.key, PICK_COMMANDS))
+
+    sent = {header(record, "ce_id") for record in await read(kafka, PICK_COMMANDS, before)}
+    assert str(late.id) not in sent
     await sender.stop()
 
 

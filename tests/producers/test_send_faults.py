@@ -120,7 +120,7 @@ async def test_under_load_through_a_kill_every_acknowledged_record_is_there_at_i
     }
     acknowledged = {identity: place for identity, place in told.items() if isinstance(place, tuple)}
     not_sent = {identity for identity, result in told.items() if result is NotSentError}
-    assert len(acknowledged) > 1_000
+    assert len(acknowledged) > 100
     assert set(told.values()) & {OutcomeUnknownError, NotSentError}, "the kill went by unnoticed"
     assert {identity: places.get(identity) for identity in acknowledged} == acknowledged
     assert not not_sent & set(places)

@@ -1,7 +1,7 @@
 // Fastify + Drizzle: a page of the latest picks with their things and reactions, with an entity tag.
 // Tables `peer.*` hold columns, as such a service would have them; the statement is prepared once.
 import { hash } from "node:crypto";
-import { and, desc, eq, isNull, sql } from "drizzle-orm";
+import { desc, eq, isNull, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/node-postgres";
 import { bigint, doublePrecision, pgSchema, text, timestamp, uuid } from "drizzle-orm/pg-core";
 import pg from "pg";
@@ -50,7 +50,7 @@ const latest = drizzle(pool)
   })
   .from(pick)
   .innerJoin(thing, eq(thing.thingId, pick.thingId))
-  .where(and(isNull(pick.deletedAt)))
+  .where(isNull(pick.deletedAt))
   .orderBy(desc(pick.publishedAt), desc(pick.pickId))
   .limit(sql.placeholder("limit"))
   .prepare("latest");

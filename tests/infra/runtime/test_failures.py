@@ -1,7 +1,8 @@
 """What fails is tried again, cut smaller, waited for, or set aside with its key parked."""
 
 from collections.abc import Callable
-from uuid import uuid4
+from dataclasses import replace
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -64,6 +65,32 @@ async def test_a_poisoned_command_is_set_aside_and_its_key_parked_while_others_g
     statuses = await db.fetch("SELECT status, count(*) FROM decision GROUP BY 1 ORDER BY 1")
     assert [tuple(row) for row in statuses] == [("decided", 2), ("parked", 3)]
     assert await db.fetchval("SELECT count(*) FROM inbox") == 5
+
+
+async def test_what_follows_in_the_same_poll_on_a_record_that_is_no_message_is_parked_behind_it(
+    bench: MakeBench, db: Db, c: Contract
+) -> None:
+    b, tape = await ready(bench, c)
+    good = tape.add(c.Put(key_="a", owner=OWNER, value="1", n=1), partition=0)
+    broken = replace(good, value=b"{", headers=with_id(good, uuid4()), offset=0)
+    behind = [replace(good, headers=with_id(good, uuid4()), offset=n) for n in (1, 2)]
+
+    await b.poller.run(polled(broken, *behind))
+
+    letters = await db.fetch("SELECT record_offset, reason, parked FROM dead_letter ORDER BY 1")
+    assert [tuple(letter) for letter in letters] == [
+        (0, "invalid_body", False),
+        (1, "parked", True),
+        (2, "parked", True),
+    ]
+    assert await db.fetchval("SELECT count(*) FROM widget") == 0
+    assert await db.fetchval("SELECT count(*) FROM decision WHERE status = 'parked'") == 3
+
+
+def with_id(record: Record, id: UUID) -> tuple[tuple[str, bytes | None], ...]:
+    """The record's headers, with this id."""
+    return tuple(("ce_id", str(id).encode()) if name == "ce_id" else (name, value)
+                 for name, value in record.headers)  # fmt: skip
 
 
 async def test_a_repeat_of_a_parked_command_is_no_second_letter(

@@ -84,7 +84,7 @@ async def test_a_key_may_live_and_die_twice_in_one_poll(
     first = tape.add(c.WidgetGone(key_="a", version=2), partition=0)
     again = tape.add(c.Widget(key_="a", value="again", version=3), partition=0)
     second = tape.add(c.WidgetGone(key_="a", version=4), partition=0)
-    monkeypatch.setattr(poll, "split", lambda unit: pytest.fail("it was applied in parts"))
+    monkeypatch.setattr(poll, "split", lambda _: pytest.fail("it was applied in parts"))
 
     await b.poller.run(polled(first, again, second))
 

@@ -1,6 +1,7 @@
 """One trace from the request to the read models, as a collector sees it."""
 
 import asyncio
+import re
 from collections.abc import Callable
 
 import httpx
@@ -11,6 +12,7 @@ from tests.journeys.conftest import Person
 from tests.journeys.telemetry.conftest import Watched
 
 ROUTE = "POST /v1/picks"
+EXEMPLAR = re.compile(r'# \{trace_id="([0-9a-f]{32})"\}')
 Step = tuple[str, str]
 """Process and name of a span."""
 GATEWAY, SENT = ("gateway", ROUTE), ("gateway", "send pick.commands")
@@ -36,11 +38,17 @@ async def publish(someone: Person, ref: str, traceparent: str) -> httpx.Response
     return await someone.http.post("/v1/picks", json=body, headers=headers)
 
 
-async def arrived(collector: Collector, trace_id: str, spans: int) -> dict[Step, Seen]:
-    """The spans of the trace once so many are here; generous, they are exported every second."""
+async def spans_of(collector: Collector, trace_id: str, number: int) -> list[Seen]:
+    """The spans of the trace once so many are here; they are exported every second."""
     async with asyncio.timeout(60):
-        while len(found := [span for span in collector.spans if span.trace_id == trace_id]) < spans:  # noqa: ASYNC110  # nothing tells us
+        while len(found := [span for span in collector.spans if span.trace_id == trace_id]) < number:  # noqa: ASYNC110  # nothing tells us
             await asyncio.sleep(0.1)
+    return found
+
+
+async def arrived(collector: Collector, trace_id: str) -> dict[Step, Seen]:
+    """The whole trace of a pick that was published, by step."""
+    found = await spans_of(collector, trace_id, len(TREE) + 1)
     steps = {(span.service, span.name): span for span in found}
     assert len(steps) == len(found), [(span.service, span.name) for span in found]
     return steps
@@ -55,7 +63,7 @@ async def test_a_request_is_one_trace_through_every_process(
 
     assert answer.status_code == 201
     command_id = answer.headers["pickly-command"]
-    steps = await arrived(collector, client.trace_id, len(TREE) + 1)
+    steps = await arrived(collector, client.trace_id)
     names = {span.span_id: step for step, span in steps.items()}
     assert {step: names.get(span.parent) for step, span in steps.items()} == {GATEWAY: None, **TREE}
     assert steps[GATEWAY].parent == client.span_id
@@ -83,7 +91,7 @@ async def test_the_place_of_a_message_is_the_same_on_both_sides_of_the_broker(
     client = root(sampled=False)
     await publish(person(), ref, client.header)
 
-    steps = await arrived(collector, client.trace_id, len(TREE) + 1)
+    steps = await arrived(collector, client.trace_id)
 
     place = ("messaging.destination.name", "messaging.destination.partition.id", "messaging.kafka.offset")
     for step, span in steps.items():
@@ -101,7 +109,7 @@ async def test_the_relays_page_is_a_span_that_links_to_what_caused_its_events(
     client = root(sampled=False)
     await publish(person(), ref, client.header)
 
-    steps = await arrived(collector, client.trace_id, len(TREE) + 1)
+    steps = await arrived(collector, client.trace_id)
 
     decided = steps[DECIDED]
     pages = [span for span in collector.spans if span.service == "relay" and decided.span_id in span.links]
@@ -117,14 +125,16 @@ async def test_log_lines_of_a_request_carry_its_trace(
     client = root(sampled=False)
     await publish(person(), ref, client.header)
 
-    steps = await arrived(collector, client.trace_id, len(TREE) + 1)
+    steps = await arrived(collector, client.trace_id)
 
     log = (stack.folder / "gateway.log").read_text()
     [line] = [line for line in log.splitlines() if client.trace_id in line and '"event": "request"' in line]
     assert steps[GATEWAY].span_id in line
 
 
-async def test_latencies_lead_to_traces(person: Callable[[], Person], ref: str, stack: Watched) -> None:
+async def test_latencies_lead_to_traces(
+    person: Callable[[], Person], ref: str, stack: Watched, collector: Collector
+) -> None:
     client = root(sampled=False)
     await publish(person(), ref, client.header)
 
@@ -135,11 +145,12 @@ async def test_latencies_lead_to_traces(person: Callable[[], Person], ref: str, 
             for name, port in stack.ports.items()
         }
 
-    exemplar = f'# {{trace_id="{client.trace_id}"}}'
     for name, histogram in (
         ("gateway", "pickly_http_seconds_bucket"),
         ("curation", "pickly_transaction_seconds_bucket"),
         ("read_picks", "pickly_message_age_seconds_bucket"),
     ):
         lines = [line for line in metrics[name].splitlines() if line.startswith(histogram)]
-        assert any(exemplar in line for line in lines), name
+        traces = {found[1] for line in lines if (found := EXEMPLAR.search(line))}
+        assert traces, f"{histogram} of {name} leads nowhere"
+        await spans_of(collector, traces.pop(), 1)

@@ -97,7 +97,7 @@ async def test_a_failing_effect_is_tried_with_growing_pauses_and_given_up_withou
 
     dead = await one(stage, "SELECT attempts, payload, error FROM effect")
     assert (dead["attempts"], orjson.loads(dead["payload"])) == (TRIES, {})
-    assert dead["error"] == "RuntimeError: no bell"
+    assert dead["error"] == "RuntimeError", "its text may quote anything"
     assert timedelta(seconds=30) < pauses[-1] < timedelta(seconds=90)
     assert pauses[-1] > pauses[-2] > pauses[-3]
 

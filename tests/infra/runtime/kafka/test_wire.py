@@ -175,7 +175,7 @@ async def test_an_unknown_type_stops_its_partition_until_code_that_knows_it_come
     async with stage.running(older) as run:
 
         async def stopped() -> bool:
-            return "unknown type 'Drop' at offset 1" in await stage.stopped(c.commands.name)
+            return "unknown type Drop at offset 1" in await stage.stopped(c.commands.name)
 
         await until(stopped, "the partition stops")
         for n in range(5):
