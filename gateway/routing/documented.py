@@ -91,6 +91,7 @@ def command_answers(*, creates: bool, if_match: IfMatch) -> Responses:
     )
     answers = problems(
         *("malformed", "unauthorised", *refusals, "conflict", *steps, "request-timeout", "too-large"),
+        "headers-too-large",
         *(
             "unsupported-media-type",
             "invalid",
@@ -125,7 +126,8 @@ def read_headers(reads: Sequence[str], may: str) -> dict[str, object]:
 
 def read_answers(*, missing: bool, waits: bool) -> Responses:
     """The answers of a read route beside 200's body."""
-    slugs = ["malformed", "unauthorised", "invalid", "too-many-requests", "unavailable"]
+    slugs = ["malformed", "unauthorised", "request-timeout", "invalid", "too-many-requests"]
+    slugs += ["headers-too-large", "unavailable"]
     slugs += ["not-found"] if missing else []
     slugs += ["not-yet-visible"] if waits else []
     answers = problems(*slugs)

@@ -61,7 +61,7 @@ def test_every_operation_is_described_with_security_headers_and_problems(name: s
     assert operation["operationId"]
     assert operation["tags"][0] in {tag["name"] for tag in DOCUMENT["tags"]}
     assert {"bearer": []} in operation["security"]
-    for status in ("401", "422", "429"):
+    for status in ("401", "408", "422", "429", "431"):
         assert "application/problem+json" in operation["responses"][status]["content"]
     for status, response in operation["responses"].items():
         assert "X-Request-Id" in response["headers"], status

@@ -162,6 +162,12 @@ class Fuzzer:
             for name in [name for name in (given_values or {}) if name in self.known]:
                 if name == AFTER or (valid and chance.random() < 0.8) or chance.random() < 0.3:
                     given_values[name] = chance.choice(self.known[name])
+        if valid and case.operation.label == "POST /v1/picks" and chance.random() < 0.8:
+            case.body["thing"]["ref"] = (
+                f"movielens:{chance.getrandbits(64):x}"  # the schema cannot say what one is
+            )
+        if not valid and case.method != "GET" and not case.operation.body and chance.random() < 0.5:
+            case.body, case.media_type = {"role": "admin"}, "application/json"  # nobody asks for one
 
 
 async def positions(config: Settings) -> dict[str, dict[int, int]]:
