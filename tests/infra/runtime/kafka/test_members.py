@@ -44,8 +44,7 @@ async def test_a_second_member_joins_and_the_first_leaves(stage: Stage) -> None:
 
             await until(taken_over, "the second has them all")
             await load.moved_on()
-            load.enough.set()
-            await load.drained()
+            await load.finished()
 
     await load.check()
 
