@@ -35,6 +35,7 @@ class RuntimeMachine(RuleBasedStateMachine):
         self.sound = True
         self.scene = Scene(self.house)
         self.saved: tuple[Saved, Oracle] | None = None
+        self.restored = False
         self._do(self.scene.begin(), "example")
 
     @rule(work=works, again=st.integers(0, 2), times=st.integers(1, 6))
@@ -127,7 +128,7 @@ class RuntimeMachine(RuleBasedStateMachine):
         if self.saved is None:
             self.saved = (self._do(self.house.save(), "backup"), copy.deepcopy(self.scene.verdict.oracle))
             return
-        (rows, oracle), self.saved = self.saved, None
+        (rows, oracle), self.saved, self.restored = self.saved, None, True
         self._do(self.house.restore(rows), "restore")
         self.scene.verdict.go_back(oracle)
         if noticed:
@@ -143,8 +144,15 @@ class RuntimeMachine(RuleBasedStateMachine):
             self._do(self.scene.finish(), "end")
 
     def _operators_act(self) -> None:
-        """What people did after a backup is not in it, and would have to be done again in the same order."""
+        """New code and letters by hand are in no backup, and wait until what was restored has caught up.
+
+        Otherwise another decision could get a version that is on the log already.
+        """
         self.saved = None
+        if self.restored:
+            self._do(self.scene.catch_up(), "catching up")
+            self.the_tables_are_as_they_must_be()
+            self.restored = False
 
     def _do(self, work: Awaitable[T], what: str) -> T:
         self.house.done[what] += 1

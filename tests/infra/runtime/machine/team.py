@@ -20,8 +20,8 @@ from infra.runtime.replay import Replay
 from infra.settings import Settings
 from tests.infra.runtime.machine.broker import Clock, Log, places
 
-ROUNDS: Final = 20
-"""More than a record is tried before it is set aside; a poll that takes longer is stuck."""
+ROUNDS: Final = 500
+"""Each record that dies takes five polls of its partition; one that takes so many is stuck."""
 
 Takes = Mapping[TopicPartition, int]
 """How many records of each partition a poll holds."""
