@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from infra.local.console import Console
+from infra.console import Console
 from infra.local.down import down, reset
 from infra.local.errors import StackError
 from infra.local.logs import show

@@ -9,8 +9,8 @@ from typing import Final
 
 import psutil
 
+from infra.console import Console
 from infra.local import postgres_home
-from infra.local.console import Console
 from infra.local.errors import StackError
 from infra.local.parts import has_ended, stop_process
 from infra.local.state import FILE, PartState, find, living, read

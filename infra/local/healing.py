@@ -13,7 +13,7 @@ from typing import Final
 
 import asyncpg
 
-from infra.local.console import Console
+from infra.console import Console
 from infra.local.errors import StackError
 from infra.local.parts import Part, exit_text, launch, rotate, stop_child
 from infra.local.state import Board, identify

@@ -17,8 +17,8 @@ from typing import Final
 
 import psutil
 
+from infra.console import Console
 from infra.local import kafka, ports, postgres, postgres_home, s3, secrets, valkey
-from infra.local.console import Console
 from infra.local.errors import StackError
 from infra.local.parts import POLL, Part, launch, signal_tree, stop_child, tree, wait_for, wait_ready
 from infra.local.ports import HOST

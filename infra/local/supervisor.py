@@ -14,8 +14,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
+from infra.console import Console
 from infra.local import ports
-from infra.local.console import Console
 from infra.local.errors import StackError
 from infra.local.healing import NAME as HEALING
 from infra.local.healing import Care, Healer

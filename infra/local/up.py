@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from infra.console import Console
 from infra.local import ports
-from infra.local.console import Console
 from infra.local.down import stop_orphans
 from infra.local.errors import StackError
 from infra.local.healing import Care

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 import asyncpg
 import typer
 
-from infra.local.console import Console
+from infra.console import Console
 from infra.ops.migrations_files import MigrationError
 from infra.ops.rebuild_report import as_json, as_text
 from infra.ops.rebuild_run import Report, rebuild

@@ -40,7 +40,7 @@ IN_THE_WAY: Final = (
     NotYetError,
     TimeoutError,
 )
-"""What the swap finds in its way now and then: everything was rolled back, and it is tried again."""
+"""What is in the way now and then when the live one is held: all is rolled back, and it is tried again."""
 
 Tell = Callable[[str], None]
 Ends = Mapping[TopicPartition, int]
@@ -216,7 +216,7 @@ class _Rebuild:
             except IN_THE_WAY as obstacle:
                 if attempt + 1 == TRIES:
                     raise RebuildError(
-                        f"{self._live} could not be swapped in {TRIES} tries: {obstacle!r}"
+                        f"{self._live} could not be held still in {TRIES} tries: {obstacle!r}"
                     ) from None
                 self._tell(f"{self._live}: once more, since {obstacle!r}"[:100])
                 await asyncio.sleep(LOOK_EVERY * 2**attempt)

@@ -48,7 +48,8 @@ def fate_of(error: BaseException) -> Fate:
 
     asyncpg's bad-argument error is an InterfaceError and a ValueError: a defect, so it is looked at first; so
     is a handler that uses its connection from two tasks ("another operation is in progress").
-    A connection that a server-side timeout closed shows as InterfaceError or ConnectionDoesNotExistError.
+    A connection that a server-side timeout closed shows as InterfaceError or ConnectionDoesNotExistError; one
+    on which the server has said goodbye as InternalClientError; one that was reset as uvloop's RuntimeError.
     A statement cached before a migration is a conflict: prepared anew, it works.
     """
     state = getattr(error, "sqlstate", None) or ""
@@ -57,6 +58,8 @@ def fate_of(error: BaseException) -> Fate:
     if state.startswith(LESS_STATES):
         return Fate.LESS
     if state.startswith(OUTAGE_STATES):
+        return Fate.OUTAGE
+    if isinstance(error, asyncpg.InternalClientError) or "handler is closed" in str(error):
         return Fate.OUTAGE
     if state or isinstance(error, ValueError) or "another operation" in str(error):
         return Fate.DEFECT

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.console import Console
+from infra.console import Console
 from infra.local.down import down
 from infra.local.servers import Servers, start_servers
 from tests.infra.local.running import Up

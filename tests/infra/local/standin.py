@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from infra.console import Console
 from infra.local import ports
-from infra.local.console import Console
 from infra.local.errors import StackError
 from infra.local.parts import Part
 from infra.local.probe import over_http

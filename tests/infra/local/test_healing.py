@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.console import Console
 from infra.local import healing
-from infra.local.console import Console
 from infra.local.healing import Care
 from infra.local.parts import Part
 from infra.local.state import PartState, find, read

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.console import Console
+from infra.console import Console
 from infra.local.down import down
 from infra.local.state import find, identify
 from infra.local.status import look

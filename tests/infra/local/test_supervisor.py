@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.console import Console
+from infra.console import Console
 from infra.local.errors import StackError
 from infra.local.parts import Part
 from infra.local.ports import is_free

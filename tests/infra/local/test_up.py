@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.console import Console
 from infra.local import up as up_module
-from infra.local.console import Console
 from infra.local.down import down, reset
 from infra.local.errors import StackError
 from infra.local.ports import is_free

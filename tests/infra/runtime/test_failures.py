@@ -232,6 +232,11 @@ def test_every_failure_has_one_fate() -> None:
 
     outages = [state(code) for code in ("08006", "53300", "57P01", "57P02", "57P03", "57P05")]
     outages += [OSError(), TimeoutError(), OutageError(), asyncpg.InterfaceError("connection is closed")]
+    goodbye = "cannot switch to state 12; another operation (2) is in progress"
+    outages += [
+        asyncpg.InternalClientError(goodbye),
+        RuntimeError("unable to perform operation; the handler is closed"),
+    ]
     again = [state(code) for code in ("40001", "40P01", "55P03")]
     again.append(asyncpg.InvalidCachedStatementError("cached plan must not change result type"))
     less = [state(code) for code in ("57014", "25P03", "54001")]
