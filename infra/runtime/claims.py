@@ -7,17 +7,14 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from infra.runtime.records import Dead, Decoded
+from schemas.envelope import Meta
 
 SUBJECT: Final = re.compile(r"[a-z]{1,30}(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|/[a-z_]{1,30}){1,4}")
 BODY_HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 
-def without_claims(decoded: Decoded) -> Decoded:
-    """The same; of a dead record without a subject or hash that are none."""
-    if not isinstance(decoded, Dead) or decoded.meta is None:
-        return decoded
-    meta = decoded.meta
+def without_claims(meta: Meta) -> Meta:
+    """The same, without a subject or hash that are none."""
     subject = meta.subject if SUBJECT.fullmatch(meta.subject) else ""
     body_hash = meta.body_hash if BODY_HASH.fullmatch(meta.body_hash or "") else None
-    return replace(decoded, meta=replace(meta, subject=subject, body_hash=body_hash))
+    return replace(meta, subject=subject, body_hash=body_hash)

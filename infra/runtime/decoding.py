@@ -9,6 +9,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from infra.partitions import CLOCK_PREFIX
+from infra.runtime.claims import without_claims
 from infra.runtime.group import Group
 from infra.runtime.handlers import MessageType
 from infra.runtime.records import Dead, Decoded, Incoming, Passed, Record
@@ -54,7 +55,7 @@ def decode(record: Record, group: Group) -> Decoded:
             return Passed(record)
         message = _message(group.types[kind], record, key, meta)
     except _BadRecordError as bad:
-        return Dead(record, key, meta, bad.reason, str(bad))
+        return Dead(record, key, without_claims(meta) if meta else None, bad.reason, str(bad))
     return Incoming(record, key or f"{CLOCK_PREFIX}{record.partition}", message, meta, handler)
 
 

@@ -15,7 +15,6 @@ import structlog
 from aiokafka import TopicPartition
 
 from infra.runtime import letters, metrics, positions
-from infra.runtime.claims import without_claims
 from infra.runtime.connection import Connection
 from infra.runtime.decoding import UnknownTypeError, decode
 from infra.runtime.fates import Fate, StaleOwnerError, fate_of
@@ -23,10 +22,10 @@ from infra.runtime.group import Group
 from infra.runtime.handlers import Db
 from infra.runtime.positions import Move, staleness
 from infra.runtime.prepare import Preparation
+from infra.runtime.processing import Processing
 from infra.runtime.records import Dead, Decoded, Incoming, Record
 from infra.telemetry.context import inside, parse
 from infra.telemetry.errors import describe, raised_at
-from infra.telemetry.processing import Processing
 
 log = structlog.get_logger(__name__)
 
@@ -102,7 +101,7 @@ class Poller:
         decoded: list[Decoded] = []
         for record in fresh:
             try:
-                decoded.append(without_claims(decode(record, self.group)))
+                decoded.append(decode(record, self.group))
             except UnknownTypeError as unknown:
                 return decoded, Verdict("stop", str(unknown))
         return decoded, APPLIED
