@@ -10,17 +10,17 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from infra.ops.complaints import complaining
 from infra.ops.database import DatabaseError
 from infra.ops.lag_json import as_json
 from infra.ops.lag_model import Report
 from infra.ops.lag_reading import look
 from infra.ops.lag_table import screen
 from infra.ops.topic_broker import BrokerError
-from infra.settings import SecretMissingError, Settings, settings
+from infra.settings import Settings, settings
 
 EVERY: Final = 2.0
 """Seconds between looks with --watch."""
-NO_STACK: Final = "No stack's secrets are configured here. Start one with ./pickly up, or set PICKLY_SECRETS."
 
 
 def main(
@@ -32,13 +32,8 @@ def main(
 ) -> None:
     """Per group and topic: records behind, since when the oldest waits, dead letters, what stands still."""
     try:
-        asyncio.run(_watch(json=json, partitions=partitions) if watch else _once(json, partitions))
-    except SecretMissingError as error:
-        typer.echo(f"lag: {error}\n{NO_STACK}", err=True)
-        raise typer.Exit(1) from None
-    except (BrokerError, DatabaseError) as error:
-        typer.echo(f"lag: {error}", err=True)
-        raise typer.Exit(1) from None
+        with complaining("lag", BrokerError, DatabaseError):
+            asyncio.run(_watch(json=json, partitions=partitions) if watch else _once(json, partitions))
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 

@@ -6,14 +6,14 @@ from typing import Annotated, Final
 import orjson
 import typer
 
+from infra.ops.complaints import complaining
 from infra.ops.database import DatabaseError
 from infra.ops.topic_broker import BrokerError
 from infra.ops.trace_json import as_json
 from infra.ops.trace_reading import trace
 from infra.ops.trace_text import lines
-from infra.settings import SecretMissingError, settings
+from infra.settings import settings
 
-NO_STACK: Final = "No stack's secrets are configured here. Start one with ./pickly up, or set PICKLY_SECRETS."
 UNKNOWN: Final = (
     "no decision, no dead letter and no waiting command has it. Decisions are kept for eight days; a command "
     "that was answered 503 may never have reached the broker."
@@ -27,14 +27,8 @@ def main(
     json: Annotated[bool, typer.Option("--json", help="the same as one line of JSON")] = False,
 ) -> None:
     """Command, decision, events and who has seen them, in order and with times. Exit code 1: unknown id."""
-    try:
+    with complaining("trace", BrokerError, DatabaseError):
         found = asyncio.run(trace(settings(), id))
-    except SecretMissingError as error:
-        typer.echo(f"trace: {error}\n{NO_STACK}", err=True)
-        raise typer.Exit(1) from None
-    except (BrokerError, DatabaseError) as error:
-        typer.echo(f"trace: {error}", err=True)
-        raise typer.Exit(1) from None
     if json:
         typer.echo(orjson.dumps(as_json(found)))
     else:
