@@ -25,9 +25,7 @@ async def load(db: Db, commands: Sequence[ReactionCommand]) -> Known:
     edges = await db.fetch(
         "SELECT pick_id, account_id, kind, version, changed_by FROM reaction"
         " WHERE (pick_id, account_id, kind) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[]))",
-        [command.pick_id for command in commands],
-        [command.account_id for command in commands],
-        [command.kind for command in commands],
+        *_columns(commands),
     )
     copies = await db.fetch("SELECT pick_id, closed FROM pick_copy WHERE pick_id = ANY($1)", picks)
     ended = await gone.sequences(db, PICK_EVENTS, [str(pick_id) for pick_id in picks])
@@ -45,6 +43,15 @@ def _key(row: asyncpg.Record) -> str:
     return f"{row['pick_id']}/{row['account_id']}/{row['kind']}"
 
 
+def _columns(edges: Sequence[ReactionCommand | Reacted | ReactionGone]) -> tuple[list[object], ...]:
+    """What names the edges, as SQL takes them: picks, accounts, kinds."""
+    return (
+        [edge.pick_id for edge in edges],
+        [edge.account_id for edge in edges],
+        [edge.kind for edge in edges],
+    )
+
+
 ADD: Final = """
     INSERT INTO reaction (pick_id, account_id, kind, reacted_at, version, changed_by, partition, sweep_at)
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::bigint[], $6::uuid[],
@@ -60,9 +67,7 @@ async def add(db: Db, known: Known, added: Sequence[tuple[Reacted, UUID]]) -> No
     edges = [edge for edge, _ in added]
     await db.execute(
         ADD,
-        [edge.pick_id for edge in edges],
-        [edge.account_id for edge in edges],
-        [edge.kind for edge in edges],
+        *_columns(edges),
         [edge.reacted_at for edge in edges],
         [edge.version for edge in edges],
         [changed_by for _, changed_by in added],
@@ -90,9 +95,7 @@ async def remove(db: Db, removed: Sequence[tuple[ReactionGone, Meta]]) -> None:
     edges = [edge for edge, _ in removed]
     await db.execute(
         REMOVE,
-        [edge.pick_id for edge in edges],
-        [edge.account_id for edge in edges],
-        [edge.kind for edge in edges],
+        *_columns(edges),
         [meta.id for _, meta in removed],
         [_partition(edge.pick_id) for edge in edges],
         [meta.at for _, meta in removed],
@@ -106,9 +109,7 @@ async def ended_by(db: Db, commands: Sequence[ReactionCommand]) -> dict[str, UUI
     rows = await db.fetch(
         "SELECT pick_id, account_id, kind, ended_by FROM reaction_end"
         " WHERE (pick_id, account_id, kind) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[]))",
-        [command.pick_id for command in commands],
-        [command.account_id for command in commands],
-        [command.kind for command in commands],
+        *_columns(commands),
     )
     return {_key(row): row["ended_by"] for row in rows}
 

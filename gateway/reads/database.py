@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import asyncpg
 import structlog
@@ -26,6 +26,9 @@ OUTAGES: Final = (
     asyncpg.InternalClientError,
     asyncpg.InvalidAuthorizationSpecificationError,
 )
+
+if TYPE_CHECKING:
+    Session: TypeAlias = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +53,7 @@ class Database:
             async with asyncio.timeout(self._seconds):  # the pool's own limit costs a task each time
                 connection = await self._pool.acquire()
             try:
-                yield Session(connection)
+                yield connection
             except asyncpg.InternalClientError:
                 connection.terminate()  # so that nobody gets it again
                 raise
@@ -71,17 +74,6 @@ class Database:
         """The first row of one statement, if there is one."""
         rows = await self.fetch(query, *arguments)
         return rows[0] if rows else None
-
-
-class Session:
-    """A connection for a while."""
-
-    def __init__(self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
-        self._connection = connection
-
-    async def fetch(self, query: str, *arguments: object) -> "Sequence[asyncpg.Record]":
-        """The rows of one statement."""
-        return await self._connection.fetch(query, *arguments)
 
 
 @asynccontextmanager

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from gateway.reads.cursors import Cursor
-from gateway.reads.database import Database, Session
+from gateway.reads.database import Database
 from gateway.reads.represent import Representation, listing, subject
 
 if TYPE_CHECKING:
     from asyncpg import Record
+
+    from gateway.reads.database import Session
 
 HYDRATE: Final = """
 SELECT pick_id, author_id, thing_id, version, deleted_at, body,
@@ -71,7 +73,7 @@ async def page(
 
 
 async def find(
-    session: Session, order: Order, owner: UUID | None, limit: int, cursor: str | None
+    session: "Session", order: Order, owner: UUID | None, limit: int, cursor: str | None
 ) -> tuple[list[UUID], str | None]:
     """Skeleton: the ids of one page, and the cursor of the next if there is one."""
     arguments: list[object] = [limit + 1]
@@ -87,7 +89,7 @@ async def find(
     return ids, Cursor(found[limit - 1]["at"], ids[-1]).encode(order.name)
 
 
-async def things_of(session: Session, rows: "Sequence[Record]") -> Mapping[UUID, bytes]:
+async def things_of(session: "Session", rows: "Sequence[Record]") -> Mapping[UUID, bytes]:
     """Hydrate: the things of these picks, those that are known."""
     wanted = {row["thing_id"] for row in rows}
     if not wanted:
