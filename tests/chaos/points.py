@@ -9,25 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
-from asyncpg.transaction import Transaction
 
-from infra.runtime import ledger, positions
-from infra.runtime.intake import Intake
-from infra.runtime.poll import Poller
 from producers.outbox import Outbox
 from producers.transactions import Transactions
+from tests.infra.runtime.kafka import points as runtime
 
-CONSUMER: Final[dict[str, tuple[Any, str, bool]]] = {
-    "polled": (Poller, "run", True),
-    "begun": (positions, "fence", True),
-    "fenced": (positions, "fence", False),
-    "handled": (ledger, "write", True),
-    "written": (ledger, "write", False),
-    "uncommitted": (Transaction, "__aexit__", True),
-    "committed": (Transaction, "__aexit__", False),
-    "told": (Intake, "commit_to_kafka", False),
-}
-"""Before (True) or after (False) a function of the runtime."""
+CONSUMER: Final = runtime.POINTS
 RELAY: Final[dict[str, tuple[Any, str, bool]]] = {
     "read": (Outbox, "page", False),
     "sent": (AIOKafkaProducer, "commit_transaction", True),

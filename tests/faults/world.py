@@ -104,9 +104,7 @@ def running(folder: Path) -> Iterator[World]:
         servers.start()
         stack = Stack(dict(servers.env), folder)
         exits.callback(stack.stop)
-        stack.run("infra.ops.migrate")
-        stack.run("infra.ops.topics", "apply")
-        stack.start(*PARTS)
+        stack.start_everything()
         yield World(servers, proxies, stack, settings_of(environment(folder, numbers)))
 
 

@@ -10,7 +10,7 @@ import pytest
 from infra.local.servers import Servers, start_servers
 from infra.settings import Settings
 from infra.tokens import mint
-from tests.journeys.stack import PARTS, Stack
+from tests.journeys.stack import Stack
 
 
 @pytest.fixture(scope="package")
@@ -24,9 +24,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Everything, running."""
     made = Stack(dict(servers.env), tmp_path_factory.mktemp("logs"))
-    made.run("infra.ops.migrate")
-    made.run("infra.ops.topics", "apply")
-    made.start(*PARTS)
+    made.start_everything()
     yield made
     made.stop()
 

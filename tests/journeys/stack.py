@@ -57,6 +57,12 @@ class Stack:
         """Run a one-shot to its end."""
         subprocess.run([sys.executable, "-m", *module], env=self._env("once", 0), check=True, timeout=300)
 
+    def start_everything(self) -> None:
+        """Make schemas and topics, then start all parts."""
+        self.run("infra.ops.migrate")
+        self.run("infra.ops.topics", "apply")
+        self.start(*PARTS)
+
     def start(self, *names: str) -> None:
         """Start the parts, and wait until each says that it is ready."""
         for name in names:

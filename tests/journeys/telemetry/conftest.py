@@ -2,14 +2,13 @@
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from infra.local.servers import Servers, start_servers
 from tests.infra.telemetry.receiver import Collector, collecting
-from tests.journeys.conftest import Person
-from tests.journeys.stack import PARTS, Stack
+from tests.journeys.stack import Stack
 
 
 class Watched(Stack):
@@ -47,22 +46,6 @@ def stack(
     """Everything, running; every trace is sampled."""
     telling = {"PICKLY_OTLP_ENDPOINT": collector.endpoint, "PICKLY_TRACE_RATIO": "1"}
     made = Watched(servers.env | telling, tmp_path_factory.mktemp("logs"))
-    made.run("infra.ops.migrate")
-    made.run("infra.ops.topics", "apply")
-    made.start(*PARTS)
+    made.start_everything()
     yield made
     made.stop()
-
-
-@pytest.fixture
-async def person(stack: Watched) -> AsyncIterator[Callable[[], Person]]:
-    """Makes people."""
-    people: list[Person] = []
-
-    def make() -> Person:
-        people.append(Person(stack))
-        return people[-1]
-
-    yield make
-    for each in people:
-        await each.http.aclose()

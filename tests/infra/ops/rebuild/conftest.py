@@ -12,7 +12,7 @@ from infra.ops.rebuild_schema import drop_old
 from infra.roles import PROJECTIONS
 from infra.settings import Settings
 from tests.infra.ops.rebuild.world import World
-from tests.journeys.stack import PARTS, Stack
+from tests.journeys.stack import Stack
 
 
 @pytest.fixture(scope="package")
@@ -26,9 +26,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Every process of ours, running."""
     made = Stack(dict(servers.env), tmp_path_factory.mktemp("logs"))
-    made.run("infra.ops.migrate")
-    made.run("infra.ops.topics", "apply")
-    made.start(*PARTS)
+    made.start_everything()
     yield made
     made.stop()
 

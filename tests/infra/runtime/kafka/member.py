@@ -15,28 +15,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from asyncpg.transaction import Transaction
-
 from consumers import __main__ as program
 from consumers.registry import ALL
-from infra.runtime import ledger, positions
-from infra.runtime.intake import Intake
-from infra.runtime.poll import Poller
 from infra.settings import Settings
+from tests.infra.runtime.kafka.points import POINTS
 from tests.infra.runtime.kafka.stage import deciding, named, until, wrapped
 
 ROOT = Path(__file__).parents[4]
-POINTS: dict[str, tuple[Any, str, bool]] = {
-    "polled": (Poller, "run", True),
-    "begun": (positions, "fence", True),
-    "fenced": (positions, "fence", False),
-    "handled": (ledger, "write", True),
-    "written": (ledger, "write", False),
-    "uncommitted": (Transaction, "__aexit__", True),
-    "committed": (Transaction, "__aexit__", False),
-    "told": (Intake, "commit_to_kafka", False),
-}
-"""Where a member can die: before (True) or after (False) a function of the runtime."""
 
 
 @dataclass

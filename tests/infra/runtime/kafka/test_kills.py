@@ -7,7 +7,8 @@ import signal
 import pytest
 
 from tests.infra.runtime.kafka.load import Load
-from tests.infra.runtime.kafka.member import POINTS, Start, Task, ended
+from tests.infra.runtime.kafka.member import Start, Task, ended
+from tests.infra.runtime.kafka.points import POINTS
 from tests.infra.runtime.kafka.stage import Stage, group_name, named
 from tests.infra.runtime.widgets import contract
 
