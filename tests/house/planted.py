@@ -141,8 +141,8 @@ BREAKS: Final[dict[str, tuple[File, ...]]] = {
         File("infra/x.py", "# https://repo1.ma" + "ven.org/maven2\n"),
     ),
     "skips_are_explained": (
-        a_test("@pytest.mark.skip\ndef test_a(): ...\n"),
-        a_test("@pytest.mark.skip()\ndef test_a(): ...\n"),
+        a_test("@pytest.mark.skip\ndef test_a(): ...\n"),  # planted for the rule to find
+        a_test("@pytest.mark.skip()\ndef test_a(): ...\n"),  # planted for the rule to find
         a_test("@pytest.mark.skipif(True)\ndef test_a(): ...\n"),
         a_test("@pytest.mark.skipif(True, reason='')\ndef test_a(): ...\n"),
         a_test("@pytest.mark.xfail\ndef test_a(): ...\n"),
@@ -233,7 +233,7 @@ KEEPS: Final[dict[str, tuple[File, ...]]] = {
     "no_registry_address": (File("docs/a.md", "a package of PyPI, an image of apache/kafka\n"),),
     "skips_are_explained": (
         a_test("@pytest.mark.skipif(os.geteuid() != 0, reason='not run: needs root')\ndef test_a(): ...\n"),
-        a_test("@pytest.mark.skip(reason='a story')\ndef test_a(): ...\n"),
+        a_test("@pytest.mark.skip(reason='a story')\ndef test_a(): ...\n"),  # planted for the rule to find
         a_test("def test_a():\n    pytest.skip('not run: needs root')\n"),
         a_test("def test_a():\n    pytest.skip(why)\n"),
     ),
