@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Final
 
 from aiokafka import TopicPartition
+from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
@@ -49,9 +50,10 @@ def screen(report: Report, *, partitions: bool = False) -> Group:
 
 
 def _groups(report: Report, *, partitions: bool) -> Table:
-    table = Table("group, topic" + (", partition" if partitions else ""))
+    table = Table(box=SIMPLE_HEAD, padding=0, show_edge=False)  # fits a terminal of 80 columns
+    table.add_column("group, topic" + (", partition" if partitions else ""), no_wrap=True)
     for column in COLUMNS:
-        table.add_column(column, justify="right")
+        table.add_column(column.replace(" ", "\n"), justify="right")
     for group, parts in report.groups():
         table.add_row(group, *_cells(summed(parts, report.at)), style="bold")
         for topic, some in topics_of(parts):

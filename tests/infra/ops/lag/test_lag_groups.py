@@ -5,14 +5,17 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from uuid import UUID, uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from rich.console import Console
 
-from infra.ops.lag_model import next_try
+from infra.ops.lag_model import next_try, topics_of
 from infra.ops.lag_reading import look
+from infra.ops.lag_table import screen
 from schemas.topics import PICK_EVENTS, THING_EVENTS
 from tests.infra.ops.lag.world import World, run
 from tests.infra.runtime.kafka.stage import until
@@ -120,3 +123,13 @@ async def test_what_was_given_up_neither_waits_nor_is_due(world: World) -> None:
     (mail,) = (await look(world.settings)).effects
 
     assert (mail.waiting, mail.dead, next_try(mail, now)) == (0, 1, None)
+
+
+async def test_names_and_columns_are_whole_in_a_terminal_of_80_columns(world: World) -> None:
+    report = await look(world.settings)
+    console = Console(width=80, file=StringIO(), color_system=None)
+    console.print(screen(report))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO from above
+
+    assert "…" not in shown
+    assert all(name in shown for group, parts in report.groups() for name in (group, *dict(topics_of(parts))))
