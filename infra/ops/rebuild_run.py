@@ -18,6 +18,7 @@ from infra.ops.rebuild_schema import NotYetError, RebuildError, held, standings
 from infra.ops.rebuild_shadow import Builder, building
 from infra.roles import NEXT_SUFFIX, OLD_SUFFIX
 from infra.settings import Settings
+from infra.telemetry.errors import describe
 from schemas.topics import TOPICS
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ class _Rebuild:
             except IN_THE_WAY as obstacle:
                 if attempt + 1 == TRIES:
                     raise RebuildError(
-                        f"{self._live} could not be held still in {TRIES} tries: {obstacle!r}"
+                        f"{self._live} could not be held still in {TRIES} tries: {describe(obstacle)}"
                     ) from None
-                self._tell(f"{self._live}: once more, since {obstacle!r}"[:100])
+                self._tell(f"{self._live}: once more, since {describe(obstacle)}"[:100])
                 await asyncio.sleep(LOOK_EVERY * 2**attempt)

@@ -28,6 +28,7 @@ from infra.runtime.prepare import Preparation
 from infra.runtime.projection import Projection
 from infra.runtime.records import Record
 from infra.settings import Settings
+from infra.telemetry.errors import describe
 
 log = structlog.get_logger(__name__)
 
@@ -137,7 +138,7 @@ class Lane:
             except Exception as error:
                 if fate_of(error) not in (Fate.OUTAGE, Fate.AGAIN):
                     raise
-                log.info("shadow_waits", group=self._poller.group.name, error=repr(error)[:200])
+                log.info("shadow_waits", group=self._poller.group.name, error=describe(error))
                 await self._rest(going)
 
     async def _enter(self) -> None:
