@@ -3,7 +3,8 @@
 Nothing here trusts the record: headers may be any bytes, the value may have any size, the key any shape.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -31,6 +32,33 @@ class _BadRecordError(Exception):
     def __init__(self, reason: str, error: str) -> None:
         super().__init__(error)
         self.reason = reason
+
+
+@dataclass(slots=True)
+class Reading:
+    """Records of one partition, decoded in their order; none follows one of an unknown type."""
+
+    decoded: list[Decoded] = field(default_factory=list)
+    unknown: UnknownTypeError | None = None
+
+    def __len__(self) -> int:
+        return len(self.decoded) + (self.unknown is not None)
+
+    def add(self, record: Record, group: Group) -> None:
+        """Decode the next one."""
+        if self.unknown is None:
+            try:
+                self.decoded.append(decode(record, group))
+            except UnknownTypeError as unknown:
+                self.unknown = unknown
+
+    @classmethod
+    def of(cls, records: Iterable[Record], group: Group) -> "Reading":
+        """Decode them all."""
+        reading = cls()
+        for record in records:
+            reading.add(record, group)
+        return reading
 
 
 def decode(record: Record, group: Group) -> Decoded:

@@ -66,8 +66,11 @@ class Entrance:
         places = [place for place in expected if place in ours and place not in self.pauses.waiting]
         return {place: expected[place] for place in sorted(places, key=self.pauses.standing.__contains__)}
 
-    async def keep_up(self, consumer: Consumer) -> None:
-        """Before a fetch: let go of what is not ours any more, enter what has waited long enough."""
+    async def keep_up(self, consumer: Consumer) -> set[TopicPartition]:
+        """Between two polls: let go of what is not ours any more, enter what has waited long enough.
+
+        Returns what goes on where it was; of other partitions, what was read before is not what comes next.
+        """
         ours, pauses = consumer.assignment(), self.pauses
         for place in (self.poller.expected.keys() | pauses.waiting.keys() | pauses.standing.keys()) - ours:
             self.poller.expected.pop(place, None)
@@ -76,8 +79,10 @@ class Entrance:
             self._next_comparison = time.monotonic() + COMPARE_EVERY
             await self._compare_topics(consumer)
             await self._compare_positions(consumer)
-        for _, places in groupby(pauses.due(), key=lambda place: place.topic):
+        due = pauses.due()
+        for _, places in groupby(due, key=lambda place: place.topic):
             await self._enter(consumer, list(places))
+        return self.running(consumer).keys() - set(due)
 
     async def _compare_topics(self, consumer: Consumer) -> None:
         """A topic that was made anew while we read may go on at our offset: only its id tells."""

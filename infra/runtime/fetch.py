@@ -43,13 +43,15 @@ class Fetched:
     troubles: Mapping[TopicPartition, Verdict] = field(default_factory=dict)
 
 
-async def fetch(consumer: Consumer, running: Mapping[TopicPartition, int], max_records: int) -> Fetched:
-    """Read what is there. `running` tells which offset of each partition comes next for us.
+async def fetch(
+    consumer: Consumer, running: Mapping[TopicPartition, int], max_records: int, patience: int = FETCH_MS
+) -> Fetched:
+    """Read what is there, or comes within `patience` ms. `running` tells which offset comes next for us.
 
     Partitions that are tried again after they stood still come last in it.
     """
     try:
-        return Fetched(await _read(consumer, (), max_records))
+        return Fetched(await _read(consumer, (), max_records, patience))
     except ConsumerStoppedError:
         raise
     except MISPLACED as error:
@@ -73,11 +75,11 @@ def set_back(consumer: Consumer, running: Mapping[TopicPartition, int]) -> None:
 
 
 async def _read(
-    consumer: Consumer, places: Iterable[TopicPartition], most: int
+    consumer: Consumer, places: Iterable[TopicPartition], most: int, patience: int = FETCH_MS
 ) -> tuple[ConsumerRecord, ...]:
     try:
         async with asyncio.timeout(LONGEST_FETCH):
-            batches = await consumer.getmany(*places, timeout_ms=FETCH_MS, max_records=most)
+            batches = await consumer.getmany(*places, timeout_ms=patience, max_records=most)
     except TimeoutError:
         return ()
     return tuple(chain.from_iterable(batches.values()))

@@ -11,16 +11,16 @@ from collections.abc import Iterable
 from typing import Final
 
 import structlog
-from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from infra.runtime.entry import Entrance
-from infra.runtime.fetch import FETCH_MS, Consumer, fetch
+from infra.runtime.fetch import FETCH_MS, Consumer
 from infra.runtime.group import Group
 from infra.runtime.poll import COST_LIMIT, Poller
-from infra.runtime.records import Record
+from infra.runtime.reading import FULL, Poll, read, rest
 from infra.telemetry.errors import describe
 from infra.wake import Waker
 from schemas.message import Tick
@@ -28,10 +28,8 @@ from schemas.message import Tick
 log = structlog.get_logger(__name__)
 
 MAX_RECORDS: Final = 500
-CYCLE: Final = 0.02
-"""Seconds from one poll of several records to the next: fuller batches, 30 % less CPU at 200/s."""
-FULL: Final = 50
-"""A poll of so many records is full enough; to wait after it would only slow a backlog down."""
+AT_ONCE: Final = 0.001
+"""A read that took less found its records waiting: they come faster than they are handled."""
 METADATA_MS: Final = 10_000
 """How soon a topic that was made is noticed; aiokafka would take 5 minutes."""
 KAFKA_COMMIT_EVERY: Final = 1.0
@@ -56,6 +54,8 @@ class Intake(ConsumerRebalanceListener):
         self._group = poller.group
         self._most = most_records(poller.group)
         self._working = asyncio.Lock()
+        self._ahead: asyncio.Task[Poll] | None = None
+        self._behind = False
         self._committed: dict[TopicPartition, int] = {}
         self._broker = KafkaBroker(
             kafka,
@@ -78,7 +78,7 @@ class Intake(ConsumerRebalanceListener):
             listener=self,
         )
         self._subscriber(_never_called)
-        self._subscriber.get_msg = self._fetch  # type: ignore[method-assign]  # on purpose: see above
+        self._subscriber.get_msg = self._fetch  # type: ignore[method-assign, assignment]  # on purpose: see above
         self._subscriber.consume_one = self._handle  # type: ignore[method-assign, assignment]  # likewise
 
     async def start(self) -> None:
@@ -99,6 +99,9 @@ class Intake(ConsumerRebalanceListener):
             await self._leave()
 
     async def _leave(self) -> None:
+        if self._ahead is not None:
+            self._ahead.cancel()
+            await asyncio.gather(self._ahead, return_exceptions=True)
         try:
             async with asyncio.timeout(LEAVE_SECONDS):
                 await self._broker.stop()
@@ -140,36 +143,52 @@ class Intake(ConsumerRebalanceListener):
         assert self._subscriber.consumer is not None
         return self._subscriber.consumer
 
-    async def _fetch(self, consumer: Consumer) -> tuple[ConsumerRecord, ...]:
+    async def _fetch(self, consumer: Consumer) -> Poll:
         """The records of one poll. Raises only what ends FastStream's loop in peace."""
         self.last_poll = time.monotonic()
         try:
-            await self.entrance.keep_up(consumer)
-            fetched = await fetch(consumer, self.entrance.running(consumer), self._most)
-            for place, verdict in fetched.troubles.items():
+            poll = await self._next(consumer)
+            for place, verdict in poll.troubles.items():
                 await self.entrance.trouble(consumer, place, verdict)
-            if not fetched.records:
+            if not poll:
                 async with self._working:
                     await self.entrance.note_positions(consumer)
-            return fetched.records
+            return poll
         except ConsumerStoppedError:
             raise
         except Exception as error:
             log.exception("fetch_failed", group=self._group.name)
             self.entrance.postpone(consumer, consumer.assignment(), "outage", describe(error))
             await asyncio.sleep(FETCH_MS / 1000)
-            return ()
+            return Poll()
 
-    async def _handle(self, raw: tuple[ConsumerRecord, ...]) -> None:
+    async def _next(self, consumer: Consumer) -> Poll:
+        """The poll that was read ahead, but for what has become of its partitions meanwhile; or a new one.
+
+        A partition that had trouble with the poll before, or another owner, is entered again at its position
+        in Postgres, and read from there: what was read ahead of it must not be applied.
+        """
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            poll = await ahead
+            return poll.only(await self.entrance.keep_up(consumer))
+        await self.entrance.keep_up(consumer)
+        began = time.monotonic()
+        poll = await self._read(consumer)
+        self._behind = time.monotonic() - began < AT_ONCE
+        return poll
+
+    async def _read(self, consumer: Consumer) -> Poll:
+        return await read(consumer, self._group, self.entrance.running(consumer), self._most)
+
+    async def _handle(self, poll: Poll) -> None:
         """Apply a poll. Never raises: an exception would end FastStream's loop."""
         began = time.monotonic()
+        if len(poll) >= FULL:
+            self._ahead = asyncio.create_task(self._read(self._consumer()))
         try:
-            polled: dict[TopicPartition, list[Record]] = {}
-            for each in raw:
-                record = Record.of(each)
-                polled.setdefault(record.place, []).append(record)
             async with self._working:
-                verdicts = await self.poller.run(polled)
+                verdicts = await self.poller.apply(poll.readings)
             await self.waker.wake(self._group.name)
             for place, verdict in verdicts.items():
                 if verdict.trouble is not None:
@@ -177,10 +196,9 @@ class Intake(ConsumerRebalanceListener):
             await self.entrance.well([place for place, verdict in verdicts.items() if not verdict.trouble])
         except Exception as error:
             log.exception("poll_failed", group=self._group.name)
-            places = {TopicPartition(each.topic, each.partition) for each in raw}
-            self.entrance.postpone(self._consumer(), places, "outage", describe(error))
-        if 1 < len(raw) < FULL:
-            await asyncio.sleep(max(0.0, began + CYCLE - time.monotonic()))
+            self.entrance.postpone(self._consumer(), poll.readings, "outage", describe(error))
+        if self._behind:
+            await asyncio.sleep(rest(len(poll), time.monotonic() - began))
 
     async def commit_to_kafka(self) -> None:
         """Tell Kafka's dashboards where we are; nothing depends on it."""

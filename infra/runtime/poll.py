@@ -16,7 +16,7 @@ from aiokafka import TopicPartition
 
 from infra.runtime import letters, metrics, positions
 from infra.runtime.connection import Connection
-from infra.runtime.decoding import UnknownTypeError, decode
+from infra.runtime.decoding import Reading
 from infra.runtime.fates import Fate, StaleOwnerError, fate_of
 from infra.runtime.group import Group
 from infra.runtime.handlers import Db
@@ -73,11 +73,15 @@ class Poller:
         self._attempts: Counter[tuple[TopicPartition, int]] = Counter()
 
     async def run(self, polled: Mapping[TopicPartition, Sequence[Record]]) -> dict[TopicPartition, Verdict]:
-        """Apply the records; afterwards `expected` is true for every partition with verdict APPLIED."""
+        """Decode the records and apply them."""
+        return await self.apply({place: Reading.of(each, self.group) for place, each in polled.items()})
+
+    async def apply(self, readings: Mapping[TopicPartition, Reading]) -> dict[TopicPartition, Verdict]:
+        """Apply what was read; afterwards `expected` is true for every partition with verdict APPLIED."""
         verdicts: dict[TopicPartition, Verdict] = {}
         unit: dict[TopicPartition, Sequence[Decoded]] = {}
-        for place, records in polled.items():
-            decoded, verdicts[place] = self._decode(place, records)
+        for place, reading in readings.items():
+            decoded, verdicts[place] = self._admit(place, reading)
             if decoded:
                 unit[place] = decoded
         failed: dict[TopicPartition, Verdict] = {}
@@ -88,23 +92,22 @@ class Poller:
                 failed |= {place: verdict for place, verdict in settled.items() if verdict.trouble}
         return verdicts | failed
 
-    def _decode(self, place: TopicPartition, records: Sequence[Record]) -> tuple[list[Decoded], Verdict]:
+    def _admit(self, place: TopicPartition, reading: Reading) -> tuple[list[Decoded], Verdict]:
+        """What may be applied now: nothing twice, nothing behind a gap, nothing after a long absence."""
         expected = self.expected.get(place)
         if expected is None:
             return [], Verdict("stale", "not assigned")
-        fresh = [record for record in records if record.offset >= expected]
-        follows = bool(fresh) and fresh[0].offset == expected
-        if (stale := self.stale(place, fresh[0].at if follows else None)) is not None:
+        fresh = [each for each in reading.decoded if each.record.offset >= expected]
+        unknown = reading.unknown
+        first = fresh[0].record if fresh else unknown.record if unknown else None
+        follows = first is not None and first.offset == expected
+        if (stale := self.stale(place, first.at if first and follows else None)) is not None:
             return [], Verdict("stop", stale)
-        if fresh and not follows and self.group.strict(place.topic):
-            return [], Verdict("stop", f"gap: offset {fresh[0].offset} follows {expected - 1}")
-        decoded: list[Decoded] = []
-        for record in fresh:
-            try:
-                decoded.append(decode(record, self.group))
-            except UnknownTypeError as unknown:
-                return decoded, Verdict("stop", str(unknown))
-        return decoded, APPLIED
+        if first is not None and first.offset > expected and self.group.strict(place.topic):
+            return [], Verdict("stop", f"gap: offset {first.offset} follows {expected - 1}")
+        if unknown is not None and unknown.record.offset >= expected:
+            return fresh, Verdict("stop", str(unknown))
+        return fresh, APPLIED
 
     def stale(self, place: TopicPartition, next_at: datetime | None = None) -> str | None:
         """Why tombstones may have been missed on `place`, or None.

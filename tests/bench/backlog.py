@@ -1,18 +1,20 @@
 """A backlog on a real topic, and a real group that works it off from the beginning."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from unittest.mock import patch
 from uuid import UUID, uuid4
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from infra.partitions import partition_of
 from infra.process import Process
-from infra.runtime import Decider
+from infra.runtime import Decider, reading
+from infra.runtime.fetch import Consumer
 from infra.runtime.group import Group
-from infra.runtime.poll import Verdict
-from infra.runtime.records import Record
+from infra.runtime.reading import Poll
 from infra.runtime.running import RunningGroup
 from infra.settings import Settings
 from infra.wake import Waker
@@ -80,12 +82,12 @@ async def work_off(config: Settings, group: Group, messages: int) -> Figure:
         await db.execute(f"TRUNCATE {', '.join(row['tablename'] for row in tables)}")
         watch, waker = await Stopwatch.of(db, messages), Waker(config)
         run = RunningGroup(group, config, waker)
-        _start_with_first_poll(run, watch)
-        await run.start(Process())
-        while sum(run.poller.expected.values()) < messages:
-            if (error := run.failed()) is not None:
-                raise error
-            await asyncio.sleep(0.02)
+        with _starting(watch):
+            await run.start(Process())
+            while sum(run.poller.expected.values()) < messages:
+                if (error := run.failed()) is not None:
+                    raise error
+                await asyncio.sleep(0.02)
         figure = watch.stop()
         await run.stop()
         await waker.close()
@@ -94,11 +96,16 @@ async def work_off(config: Settings, group: Group, messages: int) -> Figure:
     return figure
 
 
-def _start_with_first_poll(run: RunningGroup, watch: Stopwatch) -> None:
-    handle = run.poller.run
+@contextmanager
+def _starting(watch: Stopwatch) -> Iterator[None]:
+    """Start the watch when a partition is read for the first time, before any record is there."""
 
-    async def timed(polled: Mapping[TopicPartition, Sequence[Record]]) -> dict[TopicPartition, Verdict]:
-        watch.start()
-        return await handle(polled)
+    async def timed(
+        consumer: Consumer, group: Group, running: Mapping[TopicPartition, int], most: int
+    ) -> Poll:
+        if running:
+            watch.start()
+        return await reading.read(consumer, group, running, most)
 
-    run.poller.run = timed  # type: ignore[method-assign]  # the watch starts with the first poll
+    with patch("infra.runtime.intake.read", timed):
+        yield

@@ -7,10 +7,10 @@ from uuid import UUID
 from aiokafka import TopicPartition
 
 from infra.runtime import inbox, positions
+from infra.runtime.decoding import Reading
 from infra.runtime.handlers import Db
 from infra.runtime.poll import Poller, Verdict
 from infra.runtime.positions import Move
-from infra.runtime.records import Record
 from producers import transactions
 from tests.producers.rigged_relay import UnfencedProducer
 
@@ -37,17 +37,18 @@ def commit_before_effect() -> None:
 
 def ack_first() -> None:
     """A poll is acknowledged when it is delivered, before it is handled: FastStream's default."""
-    fence, run = positions.fence, Poller.run
+    fence, apply = positions.fence, Poller.apply
 
     async def acknowledge(
-        self: Poller, polled: Mapping[TopicPartition, Sequence[Record]]
+        self: Poller, readings: Mapping[TopicPartition, Reading]
     ) -> dict[TopicPartition, Verdict]:
-        ours = [place for place in polled if place in self.expected]
-        moves = [Move(p, self.expected[p], polled[p][-1].offset + 1, polled[p][-1].at) for p in ours]
+        ours = {p: self.expected[p] for p in readings if p in self.expected}
+        last = {p: readings[p].decoded[-1].record for p in ours if readings[p].decoded}
+        moves = [Move(p, ours[p], record.offset + 1, record.at) for p, record in last.items()]
         moves = [move for move in moves if move.next_offset > move.expected]
         async with self.connection.use() as db, db.transaction():
             await fence(db, self.group.name, self.owner, moves)
-        return await run(self, polled)
+        return await apply(self, readings)
 
     async def fence_the_rest(db: Db, group: str, owner: str, moves: Sequence[Move]) -> None:
         """What a poll moves was acknowledged; what an empty fetch moves was not."""
@@ -55,7 +56,7 @@ def ack_first() -> None:
             await fence(db, group, owner, moves)
 
     vars(positions)["fence"] = fence_the_rest
-    Poller.run = acknowledge  # type: ignore[method-assign]  # that is what a control is
+    Poller.apply = acknowledge  # type: ignore[method-assign]  # that is what a control is
 
 
 def relay_unfenced() -> None:

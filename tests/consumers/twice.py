@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, BaseModel
 from infra.partitions import CLOCK_PREFIX, partition_of
 from infra.runtime import Db
 from infra.runtime.connection import Connection
+from infra.runtime.decoding import Reading
 from infra.runtime.group import Group
 from infra.runtime.handlers import MessageType
 from infra.runtime.poll import APPLIED, Poller
@@ -213,7 +214,7 @@ class Bench:
         assert all(verdict == APPLIED for verdict in verdicts.values()), verdicts
 
     async def _in_vain(self, polled: Mapping[TopicPartition, Sequence[Record]]) -> None:
-        decoded = [self._poller._decode(place, records)[0] for place, records in polled.items()]
+        decoded = [Reading.of(records, self._group).decoded for records in polled.values()]
         with suppress(RolledBackError):
             async with self._connection.use() as db, db.transaction():
                 await self._group.apply(db, [each for part in decoded for each in part])

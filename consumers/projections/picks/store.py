@@ -1,7 +1,6 @@
 """SQL of the read model of picks; set-based, in primary-key order, guarded by version."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 import orjson
@@ -45,18 +44,14 @@ def members(pick: PickState) -> bytes:
         "note": pick.note,
         "rating": pick.rating,
         "tags": pick.tags,
-        "picked_at": _time(pick.picked_at),
-        "published_at": _time(pick.published_at),
-        "edited_at": _time(pick.edited_at),
+        "picked_at": pick.picked_at,
+        "published_at": pick.published_at,
+        "edited_at": pick.edited_at,
         "version": pick.version,
     }
     if pick.deleted_at is not None:
-        shown["deleted_at"] = _time(pick.deleted_at)
-    return orjson.dumps(shown)[1:-1]
-
-
-def _time(at: datetime | None) -> str | None:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
+        shown["deleted_at"] = pick.deleted_at
+    return orjson.dumps(shown, option=orjson.OPT_UTC_Z)[1:-1]
 
 
 async def hide(db: Db, picks: Sequence[PickGone]) -> None:

@@ -39,6 +39,12 @@ async def stage(
         yield Stage(home, db, producer, admin)
 
 
+@pytest.fixture(autouse=True)
+def ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every poll is read beside the transaction before it: what production does under load only."""
+    monkeypatch.setattr(intake, "FULL", 1)
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is looked at again every few seconds is looked at twice a second."""

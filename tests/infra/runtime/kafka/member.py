@@ -17,6 +17,7 @@ from typing import Any
 
 from consumers import __main__ as program
 from consumers.registry import ALL
+from infra.runtime import intake
 from infra.settings import Settings
 from tests.infra.runtime.kafka.points import POINTS
 from tests.infra.runtime.kafka.stage import deciding, named, until, wrapped
@@ -93,6 +94,9 @@ def dying(function: Callable[..., Any], passing: int, *, before: bool) -> Callab
 
 def main(task: Task) -> int:
     """Run the group until told to stop."""
+    vars(intake)["FULL"] = (
+        1  # as in the tests' own process: every poll is read beside the transaction before it
+    )
     if task.die_at:
         owner, name, before = POINTS[task.die_at]
         setattr(owner, name, dying(getattr(owner, name), task.passing, before=before))

@@ -9,7 +9,7 @@ from infra.runtime.intake import Intake
 from infra.runtime.poll import Poller
 
 POINTS: Final[dict[str, tuple[Any, str, bool]]] = {
-    "polled": (Poller, "run", True),
+    "polled": (Poller, "apply", True),
     "begun": (positions, "fence", True),
     "fenced": (positions, "fence", False),
     "handled": (ledger, "write", True),

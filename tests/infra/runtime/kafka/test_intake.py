@@ -135,7 +135,11 @@ async def test_an_error_in_the_runtime_itself_pauses_and_loses_nothing(
     load = Load(stage, c, every=0.3)
     async with stage.running(deciding(c)) as run, load.going_on():
         await load.moved_on(3)
-        for owner, name in ((run.poller, "run"), (run.entrance, "note_positions"), (run.entrance, "keep_up")):
+        for owner, name in (
+            (run.poller, "apply"),
+            (run.entrance, "note_positions"),
+            (run.entrance, "keep_up"),
+        ):
             broken = asyncio.Event()
 
             async def fail(*arguments: Any, broken: asyncio.Event = broken) -> None:
