@@ -2,8 +2,8 @@
 
 GET /v1/feeds/latest without a token, 32 clients. Ours is the gateway as it is shipped: it keeps a page for at
 most a second; as nothing is written meanwhile, it reads one page a second and answers the others from memory.
-Beside it, reported, is the same gateway with PICKLY_GATEWAY_PAGE_CACHE_SECONDS=0, which reads every page: JSON
-that is ready, from two read models. The peer has no cache; it joins tables with columns, prepared once, and
+Beside it, reported, is the same gateway with PICKLY_GATEWAY_PAGE_CACHE_SECONDS=0, which reads every page, as
+ready JSON, from two read models. The peer has no cache; it joins tables with columns, prepared once, and
 serialises by schema. All send an entity tag, and before the first round all must show the same page.
 """
 
