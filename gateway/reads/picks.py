@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SHOWN: Final = ("read_picks", "read_things")
 """The read models that are on a page of picks."""
 COLUMNS: Final = """
-SELECT pick_id, author_id, thing_id, version, deleted_at, body,
+SELECT p.pick_id, p.author_id, p.thing_id, p.version, p.deleted_at, p.body,
        (SELECT string_agg(format('"%s":%s', c.kind, c.count), ',' ORDER BY c.kind)
           FROM read_picks.reaction_count c WHERE c.pick_id = p.pick_id AND c.count > 0) AS reactions
 """
