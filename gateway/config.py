@@ -25,5 +25,9 @@ class GatewaySettings(BaseSettings):
     waiters: int = 10_000
     trust_traceparent: bool = False
     """Whether a client's `traceparent` decides if a request is recorded; its trace is joined in any case."""
+    page_cache_seconds: float = 1.0
+    """How old a listing may be when a wake-up is lost; 0 keeps none. With Pickly-After it is never old."""
+    page_cache_pages: int = 1_000
+    page_cache_bytes: int = 32 * 1024 * 1024
     database_connections: int = 8
     database_seconds: float = 1.0

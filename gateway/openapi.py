@@ -13,7 +13,8 @@ Recommend things you like: a **pick** is one person's recommendation of a thing.
 
 - A write is answered with 202 as soon as the broker has it; `Location` tells what becomes of it, and
   `Prefer: wait=5` waits for the outcome. `Idempotency-Key` makes repeats harmless.
-- `Pickly-After` on a read shows what your command did, or says 503; never a stale answer.
+- A listing of picks may be a second old. `Pickly-After` on a read shows what your command did, or says 503;
+  never a stale answer.
 - What goes wrong is told as `application/problem+json` (RFC 9457).
 - Get a token of the local stack with `./pickly token HANDLE`.
 """

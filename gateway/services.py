@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from gateway.admission import Tokens
 from gateway.config import GatewaySettings
 from gateway.idempotency import Remembered
 from gateway.limits import Limiter, Plan
 from gateway.readiness import Readiness
+from gateway.reads import picks
+from gateway.reads.cache import PageCache
 from gateway.reads.database import Database, open_database
 from gateway.valkey import connect
 from gateway.waiting import Waiter
@@ -31,6 +34,7 @@ class Services:
     remembered: Remembered
     sender: Sender
     database: Database
+    pages: PageCache
     waiter: Waiter
     readiness: Readiness
     tasks: tuple[asyncio.Task[None], ...]
@@ -48,10 +52,11 @@ async def open_services(settings: Settings, limits: GatewaySettings | None = Non
     self_test(settings)
     valkey, waker, sender = connect(settings), Waker(settings), Sender(settings)
     async with open_database(settings, limits) as database:
-        waiter, readiness = Waiter(database, limits), Readiness(database, sender)
+        pages = PageCache(picks.SHOWN, limits)
+        waiter, readiness = Waiter(database, limits, pages.seen), Readiness(database, sender)
         await sender.start()
         tasks = (
-            asyncio.create_task(waker.listen(waiter.wake), name="waker"),
+            asyncio.create_task(waker.listen(partial(_moved, pages, waiter)), name="waker"),
             asyncio.create_task(waiter.run(), name="waiter"),
             asyncio.create_task(readiness.run(), name="readiness"),
         )
@@ -65,6 +70,7 @@ async def open_services(settings: Settings, limits: GatewaySettings | None = Non
                 remembered=Remembered(valkey),
                 sender=sender,
                 database=database,
+                pages=pages,
                 waiter=waiter,
                 readiness=readiness,
                 tasks=tasks,
@@ -74,6 +80,11 @@ async def open_services(settings: Settings, limits: GatewaySettings | None = Non
             await _end(tasks)
             await waker.close()
             await valkey.aclose()
+
+
+def _moved(pages: PageCache, waiter: Waiter, group: str) -> None:
+    pages.forget(group)
+    waiter.wake(group)
 
 
 async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -1,7 +1,7 @@
 """Waiting for commands: one shared query for all who wait, every few milliseconds while there are any."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -13,7 +13,7 @@ from gateway.config import GatewaySettings
 from gateway.evidence import gather
 from gateway.problems import ProblemError
 from gateway.reads.database import Database
-from gateway.standing import Evidence
+from gateway.standing import Evidence, Place, Position
 
 SHORTEST: Final = 0.005
 """Seconds between two rounds, also when woken all the time."""
@@ -27,6 +27,7 @@ WAITING: Final = Gauge("pickly_waiting_requests", "Requests that wait for a comm
 log = structlog.get_logger(__name__)
 
 Reached = Callable[[Evidence], bool]
+Seen = Callable[[Mapping[Place, Position]], None]
 
 
 @dataclass(eq=False, slots=True)
@@ -39,10 +40,16 @@ class _Waiting:
 
 
 class Waiter:
-    """Tells who asks what has become of commands. `run` must be running."""
+    """Tells who asks what has become of commands. `run` must be running.
 
-    def __init__(self, database: Database, limits: GatewaySettings) -> None:
+    `seen` is called with the positions of a look before anybody is told what follows from them.
+    """
+
+    def __init__(
+        self, database: Database, limits: GatewaySettings, seen: Seen = lambda _positions: None
+    ) -> None:
         self._database = database
+        self._seen = seen
         self._most = limits.waiters
         self._waiting: set[_Waiting] = set()
         self._woken = asyncio.Event()
@@ -109,6 +116,7 @@ class Waiter:
             log.exception("waiting: a look at the commands failed")
             _tell_impatient(everybody, error)
             return OUTAGE
+        self._seen(evidence.positions)
         for waiting in everybody:
             waiting.last = evidence
             if not waiting.result.done() and waiting.reached(evidence):

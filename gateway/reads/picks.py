@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from gateway.reads.cache import PageCache
 from gateway.reads.cursors import Cursor
 from gateway.reads.database import Database
 from gateway.reads.represent import Representation, listing, subject
@@ -14,12 +16,14 @@ if TYPE_CHECKING:
 
     from gateway.reads.database import Session
 
-HYDRATE: Final = """
-SELECT pick_id, author_id, thing_id, version, deleted_at, body,
+SHOWN: Final = ("read_picks", "read_things")
+"""The read models that are on a page of picks."""
+COLUMNS: Final = """
+SELECT p.pick_id, p.author_id, p.thing_id, p.version, p.deleted_at, p.body,
        (SELECT string_agg(format('"%s":%s', c.kind, c.count), ',' ORDER BY c.kind)
           FROM read_picks.reaction_count c WHERE c.pick_id = p.pick_id AND c.count > 0) AS reactions
-  FROM read_picks.pick p WHERE pick_id = ANY($1)
 """
+ONE: Final = f"{COLUMNS} FROM read_picks.pick p WHERE pick_id = $1"
 THINGS: Final = "SELECT thing_id, body FROM read_things.thing WHERE thing_id = ANY($1)"
 
 
@@ -32,7 +36,10 @@ class Order:
     owner: str | None = None
 
     def query(self, *, after: bool) -> str:
-        """SQL of one page: `$1` limit, then the owner, then time and id of the cursor."""
+        """SQL of one page: `$1` limit, then the owner, then time and id of the cursor.
+
+        Deleted picks are on no page, not even their author's: a page is the same whoever looks.
+        """
         conditions = ["deleted_at IS NULL"]
         if self.owner:
             conditions.append(f"{self.owner} = $2")
@@ -40,7 +47,7 @@ class Order:
             first = 3 if self.owner else 2
             conditions.append(f"({self.time}, pick_id) < (${first}, ${first + 1})")
         return (
-            f"SELECT pick_id, {self.time} AS at FROM read_picks.pick WHERE {' AND '.join(conditions)}"
+            f"{COLUMNS}, {self.time} AS at FROM read_picks.pick p WHERE {' AND '.join(conditions)}"
             f" ORDER BY {self.time} DESC, pick_id DESC LIMIT $1"
         )
 
@@ -53,7 +60,7 @@ LATEST: Final = Order(b"l", "published_at")
 async def one(database: Database, pick_id: UUID, viewer: UUID | None) -> Representation | None:
     """One pick, None when there is none that `viewer` may see."""
     async with database.session() as session:
-        rows = visible(await session.fetch(HYDRATE, [pick_id]), viewer)
+        rows = visible(await session.fetch(ONE, pick_id), viewer)
         things = await things_of(session, rows)
     if not rows:
         return None
@@ -61,32 +68,35 @@ async def one(database: Database, pick_id: UUID, viewer: UUID | None) -> Represe
 
 
 async def page(
-    database: Database, order: Order, owner: UUID | None, limit: int, cursor: str | None, viewer: UUID | None
+    database: Database,
+    cache: PageCache | None,
+    order: Order,
+    owner: UUID | None,
+    limit: int,
+    cursor: str | None,
 ) -> Representation:
-    """A page of at most `limit` picks; raises ProblemError (422) for a bad cursor."""
-    async with database.session() as session:
-        skeleton, following = await find(session, order, owner, limit, cursor)
-        rows = visible(await session.fetch(HYDRATE, skeleton), viewer) if skeleton else []
-        things = await things_of(session, rows)
-    shown = {row["pick_id"]: present(row, things) for row in rows}
-    return listing([shown[pick_id] for pick_id in skeleton if pick_id in shown], following)
+    """A page of at most `limit` picks, without a cache read anew. Raises ProblemError (422): bad cursor."""
+    read = partial(_read, database, order, owner, limit, cursor)
+    return await (read() if cache is None else cache.page((order.name, owner, limit, cursor), read))
 
 
-async def find(
-    session: "Session", order: Order, owner: UUID | None, limit: int, cursor: str | None
-) -> tuple[list[UUID], str | None]:
-    """Skeleton: the ids of one page, and the cursor of the next if there is one."""
+async def _read(
+    database: Database, order: Order, owner: UUID | None, limit: int, cursor: str | None
+) -> Representation:
     arguments: list[object] = [limit + 1]
     if owner is not None:
         arguments.append(owner)
     if cursor is not None:
         start = Cursor.decode(cursor, order.name)
         arguments += [start.at, start.id]
-    found = await session.fetch(order.query(after=cursor is not None), *arguments)
-    ids = [row["pick_id"] for row in found[:limit]]
-    if len(found) <= limit:
-        return ids, None
-    return ids, Cursor(found[limit - 1]["at"], ids[-1]).encode(order.name)
+    async with database.session() as session:
+        found = await session.fetch(order.query(after=cursor is not None), *arguments)
+        rows = found[:limit]
+        things = await things_of(session, rows)
+    following = None
+    if len(found) > limit:
+        following = Cursor(rows[-1]["at"], rows[-1]["pick_id"]).encode(order.name)
+    return listing([present(row, things) for row in rows], following)
 
 
 async def things_of(session: "Session", rows: "Sequence[Record]") -> Mapping[UUID, bytes]:

@@ -11,7 +11,7 @@ reads = ReadRouter("Accounts")
 
 @reads.read(
     "/v1/accounts/{account}/picks",
-    reads=("read_picks", "read_things"),
+    reads=read.SHOWN,
     may="public.read",
     shows=Picks,
     cost=2,
@@ -20,4 +20,4 @@ async def list_picks_of_account(
     account: Account, look: Look, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 ) -> Representation:
     """Picks of an account, newest `picked_at` first."""
-    return await read.page(look.services.database, read.BY_AUTHOR, account, limit, cursor, look.viewer)
+    return await read.page(look.services.database, look.pages, read.BY_AUTHOR, account, limit, cursor)

@@ -9,9 +9,9 @@ from gateway.shapes import Picks
 reads = ReadRouter("Feeds")
 
 
-@reads.read("/v1/feeds/latest", reads=("read_picks", "read_things"), may="public.read", shows=Picks, cost=2)
+@reads.read("/v1/feeds/latest", reads=read.SHOWN, may="public.read", shows=Picks, cost=2)
 async def list_latest_picks(
     look: Look, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 ) -> Representation:
     """All picks, newest publication first."""
-    return await read.page(look.services.database, read.LATEST, None, limit, cursor, look.viewer)
+    return await read.page(look.services.database, look.pages, read.LATEST, None, limit, cursor)

@@ -137,9 +137,7 @@ def restore_pick(pick_id: UUID, caller: Call) -> RestorePick:
     return RestorePick(pick_id=pick_id, author_id=caller.account_id)
 
 
-@reads.read(
-    "/v1/picks/{pick_id}", reads=("read_picks", "read_things"), may="pick.read", shows=Pick, missing=True
-)
+@reads.read("/v1/picks/{pick_id}", reads=read.SHOWN, may="pick.read", shows=Pick, missing=True)
 async def show_pick(pick_id: UUID, look: Look) -> Representation:
     """One pick. A deleted one is shown to its author only."""
     shown = await read.one(look.services.database, pick_id, look.viewer)

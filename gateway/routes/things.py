@@ -34,13 +34,11 @@ async def find_thing(ref: Reference, look: Look) -> Representation:
     return await read.by_id(look.services.database, ids.thing_id(ref))
 
 
-@reads.read(
-    "/v1/things/{thing_id}/picks", reads=("read_picks", "read_things"), may="public.read", shows=Picks, cost=2
-)
+@reads.read("/v1/things/{thing_id}/picks", reads=read_picks.SHOWN, may="public.read", shows=Picks, cost=2)
 async def list_picks_of_thing(
     thing_id: UUID, look: Look, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 ) -> Representation:
     """Picks of a thing, newest publication first."""
     return await read_picks.page(
-        look.services.database, read_picks.OF_THING, thing_id, limit, cursor, look.viewer
+        look.services.database, look.pages, read_picks.OF_THING, thing_id, limit, cursor
     )

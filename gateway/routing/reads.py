@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from gateway.answers import Answer
 from gateway.problems import ProblemError, invalid
+from gateway.reads.cache import PageCache
 from gateway.reads.represent import Representation
 from gateway.routing.declared import DeclaredRoute, bearer, declaration, function_name
 from gateway.routing.documented import read_answers, read_headers
@@ -24,10 +25,11 @@ from infra.roles import PROJECTIONS
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who looks (None: anybody), and what there is to look at."""
+    """Who looks (None: anybody), and what there is to look at; `pages` is None when all must be read anew."""
 
     viewer: UUID | None
     services: Services
+    pages: PageCache | None
 
 
 Look = Annotated[Reader, Security(bearer)]
@@ -57,7 +59,7 @@ class ReadRoute(DeclaredRoute):
         after = incoming.headers.get(b"pickly-after") if self.reads else None
         if after is not None:
             await self._wait(incoming.services, after)
-        reader = Reader(viewer, incoming.services)
+        reader = Reader(viewer, incoming.services, incoming.services.pages if after is None else None)
         shown: Representation = await self.endpoint(**values, **{self.caller_name: reader})
         if_none_match = incoming.headers.get(b"if-none-match")
         if if_none_match is not None and shown.matches(if_none_match):

@@ -40,7 +40,7 @@ async def drip(port: int, start: bytes, drop: bytes) -> bytes:
                     said += await reader.read(65536)
             except TimeoutError:
                 continue
-            except ConnectionResetError:
+            except ConnectionError:  # reset, or a broken pipe: it is closed
                 break
     return said
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -69,7 +69,7 @@ class Tables:
     ) -> None:
         """Write a decision of curation."""
         offsets = {f"event-{n}": [e.topic, e.partition, e.offset] for n, e in enumerate(events)}
-        moment = at or await self.connection.fetchval("SELECT now()")
+        moment = at or datetime.now(UTC)
         number = len(events) if expected is None else expected
         values = (
             command_id,
