@@ -116,8 +116,9 @@ class Decider(Group):
         return living, dead, parked
 
     async def _run(self, db: Db, handler: Handler, run: Sequence[Incoming]) -> list[Entry]:
-        honest = [each for each in run if not _forged(each)]
-        entries = [Entry(each, "refused", "not_the_actor") for each in run if _forged(each)]
+        forged = [each for each in run if _forged(each)]
+        honest = [each for each in run if not _forged(each)] if forged else run
+        entries = [Entry(each, "refused", "not_the_actor") for each in forged]
         outcomes: Sequence[Outcome]
         if handler.many:
             batch = [Item(each.message, each.meta) for each in honest]
