@@ -25,7 +25,7 @@ curation = Decider("curation", PICK_COMMANDS)
 async def publish_pick(pick: PublishPick, meta: Meta, db: Db) -> Sequence[Message] | Refusal:
     """A person picks a thing once; the first picker of a thing adds it."""
     first = rules.published(pick, meta)
-    kept = await store.publish(db, first, pick.thing, meta.id)
+    kept = await store.add(db, first, pick.thing, meta.id)
     if kept.version is None:
         return Refusal("deleted" if kept.was_deleted else "already_picked", after=kept.changed_by)
     published = rules.at_version(first, kept.version)

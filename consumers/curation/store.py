@@ -50,7 +50,7 @@ class Kept:
     changed_by: UUID | None
 
 
-PUBLISH: Final = f"""
+ADD: Final = f"""
     WITH kept AS (
         INSERT INTO pick (pick_id, author_id, thing_id, note, rating, tags, picked_at, published_at,
                           changed_by, partition, version)
@@ -65,10 +65,10 @@ PUBLISH: Final = f"""
 """
 
 
-async def publish(db: Db, pick: PickState, thing: NewThing, changed_by: UUID) -> Kept:
+async def add(db: Db, pick: PickState, thing: NewThing, changed_by: UUID) -> Kept:
     """Keep a pick that is new, and its thing when nobody had picked it before."""
     row = await db.fetchrow(
-        PUBLISH,
+        ADD,
         pick.pick_id,
         pick.author_id,
         pick.thing_id,
