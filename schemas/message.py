@@ -44,7 +44,7 @@ class Message(BaseModel):
     @cached_property
     def key(self) -> Key:
         """The record's key: everything about one subject stays in order, because it shares a partition."""
-        return "/".join(str(getattr(self, name)) for name in self.key_fields)
+        return "/".join([str(getattr(self, name)) for name in self.key_fields])
 
     @property
     def about(self) -> str:

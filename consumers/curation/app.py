@@ -24,13 +24,12 @@ curation = Decider("curation", PICK_COMMANDS)
 @curation.on(PublishPick)
 async def publish_pick(pick: PublishPick, meta: Meta, db: Db) -> Sequence[Message] | Refusal:
     """A person picks a thing once; the first picker of a thing adds it."""
-    found = await store.get(db, pick.pick_id)
-    if found is not None:
-        return Refusal("deleted" if found.pick.deleted_at else "already_picked", after=found.changed_by)
-    added = await store.add_thing(db, pick)
-    published = rules.published(pick, meta, await store.last_sequence(db, pick.pick_id))
-    await store.save(db, published, meta.id)
-    return [*added, published]
+    first = rules.published(pick, meta)
+    kept = await store.add(db, first, pick.thing, meta.id)
+    if kept.version is None:
+        return Refusal("deleted" if kept.was_deleted else "already_picked", after=kept.changed_by)
+    published = rules.at_version(first, kept.version)
+    return [rules.added(pick), published] if kept.adds_thing else [published]
 
 
 @curation.on(EditPick)

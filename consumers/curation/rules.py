@@ -16,12 +16,13 @@ from schemas.picks import (
     PickState,
     PublishPick,
 )
+from schemas.things import ThingAdded
 
 RESTORABLE: Final = timedelta(days=30)
 
 
-def published(pick: PublishPick, meta: Meta, last_sequence: int) -> PickPublished:
-    """The first state of a pick; a new life goes on from the last version of the one before."""
+def published(pick: PublishPick, meta: Meta) -> PickPublished:
+    """The first state of a pick that had no earlier life."""
     return PickPublished(
         pick_id=pick.pick_id,
         author_id=pick.author_id,
@@ -31,8 +32,19 @@ def published(pick: PublishPick, meta: Meta, last_sequence: int) -> PickPublishe
         tags=pick.tags,
         picked_at=pick.picked_at or meta.at,
         published_at=meta.at,
-        version=last_sequence + 1,
+        version=1,
     )
+
+
+def at_version(pick: PickPublished, version: int) -> PickPublished:
+    """The pick at `version`: a new life goes on from the last version of the one before."""
+    return pick if version == pick.version else pick.model_copy(update={"version": version})
+
+
+def added(pick: PublishPick) -> ThingAdded:
+    """The thing, as its first picker names it."""
+    thing = pick.thing
+    return ThingAdded(thing_id=pick.thing_id, ref=thing.ref, kind=thing.kind, title=thing.title, version=1)
 
 
 def changeable(found: Held | None, command: PickCommand, meta: Meta) -> Held | Refusal:

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from infra.partitions import partition_of
 from infra.runtime import Db, gone
-from schemas.picks import PickState, PublishPick
-from schemas.things import ThingAdded
+from schemas.picks import PickState
+from schemas.things import NewThing
 from schemas.topics import PICK_COMMANDS, PICK_EVENTS
 
 DUE_AT_ONCE: Final = 1_000
@@ -37,23 +37,55 @@ async def get(db: Db, pick_id: UUID) -> Held | None:
     return Held(PickState.model_validate(fields), changed_by)
 
 
-async def last_sequence(db: Db, pick_id: UUID) -> int:
-    """The version at which an earlier life of the pick ended, else 0."""
-    return (await gone.sequences(db, PICK_EVENTS, [str(pick_id)])).get(str(pick_id), 0)
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of a new pick: its version, and whether its thing was new too.
+
+    When there was one already, `version` is None and the rest says how that one stands.
+    """
+
+    version: int | None
+    adds_thing: bool
+    was_deleted: bool
+    changed_by: UUID | None
 
 
-async def add_thing(db: Db, pick: PublishPick) -> list[ThingAdded]:
-    """The thing, when nobody had picked it before."""
-    thing = pick.thing
-    added = await db.fetchval(
-        "INSERT INTO thing (thing_id, ref, kind, title, version) VALUES ($1, $2, $3, $4, 1)"
-        " ON CONFLICT DO NOTHING RETURNING true",
+ADD: Final = f"""
+    WITH kept AS (
+        INSERT INTO pick (pick_id, author_id, thing_id, note, rating, tags, picked_at, published_at,
+                          changed_by, partition, version)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, {gone.next_version("$11", "$1::uuid::text")})
+        ON CONFLICT DO NOTHING RETURNING version),
+    added AS (
+        INSERT INTO thing (thing_id, ref, kind, title, version)
+        SELECT $3, $12, $13, $14, 1 FROM kept
+        ON CONFLICT DO NOTHING RETURNING true)
+    SELECT (SELECT version FROM kept), EXISTS (SELECT FROM added), p.deleted_at IS NOT NULL, p.changed_by
+      FROM (VALUES (1)) AS one LEFT JOIN pick p ON p.pick_id = $1
+"""
+
+
+async def add(db: Db, pick: PickState, thing: NewThing, changed_by: UUID) -> Kept:
+    """Keep a pick that is new, and its thing when nobody had picked it before."""
+    row = await db.fetchrow(
+        ADD,
+        pick.pick_id,
+        pick.author_id,
         pick.thing_id,
+        pick.note,
+        pick.rating,
+        pick.tags,
+        pick.picked_at,
+        pick.published_at,
+        changed_by,
+        _partition(pick),
+        PICK_EVENTS.name,
         thing.ref,
         thing.kind,
         thing.title,
     )
-    return [ThingAdded(thing_id=pick.thing_id, **thing.model_dump(), version=1)] if added else []
+    assert row is not None
+    return Kept(*row)
 
 
 SAVE: Final = f"""
@@ -84,7 +116,7 @@ async def save(db: Db, pick: PickState, changed_by: UUID, *, due_at: datetime | 
         pick.version,
         changed_by,
         due_at,
-        partition_of(str(pick.pick_id), PICK_COMMANDS),
+        _partition(pick),
     )
 
 
@@ -99,3 +131,8 @@ async def take_due(db: Db, partition: int, at: datetime) -> Sequence[tuple[UUID,
         DUE_AT_ONCE,
     )
     return sorted((row["pick_id"], row["version"]) for row in rows)
+
+
+def _partition(pick: PickState) -> int:
+    """On whose tick it falls due."""
+    return partition_of(pick.key, PICK_COMMANDS)

@@ -20,7 +20,7 @@ async def react(batch: Batch[React], db: Db) -> Sequence[Reacted | Refusal | Unc
     known = await store.load(db, [item.message for item in batch])
     outcomes = [rules.reacted(known, message, meta) for message, meta in batch]
     added = zip(outcomes, batch, strict=True)
-    await store.add(db, known, [(edge, item.meta.id) for edge, item in added if isinstance(edge, Reacted)])
+    await store.add(db, [(edge, item.meta.id) for edge, item in added if isinstance(edge, Reacted)])
     return outcomes
 
 

@@ -21,13 +21,12 @@ class Known:
     """What is known of a batch's edges and picks.
 
     `edges`: by key, version and the command that made it so. `last`: by key, the version at which an earlier
-    life of the edge ended. `closed`: picks that take no reactions. `open`: picks that do.
+    life of the edge ended. `closed`: picks that take no reactions.
     """
 
     edges: dict[str, tuple[int, UUID]]
     last: dict[str, int]
     closed: frozenset[UUID]
-    open: frozenset[UUID]
 
 
 def reacted(known: Known, react: React, meta: Meta) -> Reacted | Refusal | Unchanged:

@@ -9,7 +9,7 @@ import asyncpg
 
 from consumers.social.rules import ENDS_KEPT, SWEPT_AFTER, Known
 from infra.partitions import partition_of
-from infra.runtime import Db, gone
+from infra.runtime import Db
 from schemas.envelope import Meta
 from schemas.picks import PickState
 from schemas.reactions import Reacted, ReactionCommand, ReactionGone
@@ -18,24 +18,25 @@ from schemas.topics import PICK_EVENTS, REACTION_COMMANDS, REACTION_EVENTS
 PAGE: Final = 1_000
 
 
+LOAD: Final = """
+    SELECT pick_id, account_id, kind, r.version, r.changed_by, ended.sequence AS last, state.closed
+      FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS asked(pick_id, account_id, kind)
+      LEFT JOIN reaction r USING (pick_id, account_id, kind)
+      LEFT JOIN gone ended ON ended.topic = $4 AND ended.key = concat_ws('/', pick_id, account_id, kind)
+      LEFT JOIN pick_copy c USING (pick_id)
+      LEFT JOIN gone pick ON pick.topic = $5 AND pick.key = pick_id::text
+     CROSS JOIN LATERAL (SELECT coalesce(c.closed, pick.key IS NOT NULL) AS closed) AS state
+     WHERE r.version IS NOT NULL OR ended.sequence IS NOT NULL OR state.closed
+"""
+
+
 async def load(db: Db, commands: Sequence[ReactionCommand]) -> Known:
-    """What is known about the edges of a batch and their picks."""
-    keys = [command.key for command in commands]
-    picks = sorted({command.pick_id for command in commands})
-    edges = await db.fetch(
-        "SELECT pick_id, account_id, kind, version, changed_by FROM reaction"
-        " WHERE (pick_id, account_id, kind) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[]))",
-        *_columns(commands),
-    )
-    copies = await db.fetch("SELECT pick_id, closed FROM pick_copy WHERE pick_id = ANY($1)", picks)
-    ended = await gone.sequences(db, PICK_EVENTS, [str(pick_id) for pick_id in picks])
-    open_picks = frozenset(row["pick_id"] for row in copies if not row["closed"])
-    closed = {row["pick_id"] for row in copies if row["closed"]} | {UUID(key) for key in ended}
+    """What is known about the edges of a batch and their picks; nearly always nothing."""
+    rows = await db.fetch(LOAD, *_columns(commands), REACTION_EVENTS.name, PICK_EVENTS.name)
     return Known(
-        edges={_key(row): (row["version"], row["changed_by"]) for row in edges},
-        last=await gone.sequences(db, REACTION_EVENTS, keys),
-        closed=frozenset(closed - open_picks),
-        open=open_picks,
+        edges={_key(row): (row["version"], row["changed_by"]) for row in rows if row["version"]},
+        last={_key(row): row["last"] for row in rows if row["last"]},
+        closed=frozenset(row["pick_id"] for row in rows if row["closed"]),
     )
 
 
@@ -54,14 +55,16 @@ def _columns(edges: Sequence[ReactionCommand | Reacted | ReactionGone]) -> tuple
 
 ADD: Final = """
     INSERT INTO reaction (pick_id, account_id, kind, reacted_at, version, changed_by, partition, sweep_at)
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::bigint[], $6::uuid[],
-                         $7::int[], $8::timestamptz[])
+    SELECT added.*, CASE WHEN c.pick_id IS NULL THEN reacted_at + $8::interval END
+      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::bigint[], $6::uuid[], $7::int[])
+           AS added(pick_id, account_id, kind, reacted_at, version, changed_by, partition)
+      LEFT JOIN pick_copy c USING (pick_id)
      ORDER BY 1, 2, 3
 """
 
 
-async def add(db: Db, known: Known, added: Sequence[tuple[Reacted, UUID]]) -> None:
-    """Keep new reactions, each with the command that asked for it."""
+async def add(db: Db, added: Sequence[tuple[Reacted, UUID]]) -> None:
+    """Keep new reactions, each with the command that asked for it; for an unknown pick they wait a day."""
     if not added:
         return
     edges = [edge for edge, _ in added]
@@ -72,7 +75,7 @@ async def add(db: Db, known: Known, added: Sequence[tuple[Reacted, UUID]]) -> No
         [edge.version for edge in edges],
         [changed_by for _, changed_by in added],
         [_partition(edge.pick_id) for edge in edges],
-        [None if edge.pick_id in known.open else edge.reacted_at + SWEPT_AFTER for edge in edges],
+        SWEPT_AFTER,
     )
 
 

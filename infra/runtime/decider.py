@@ -55,9 +55,10 @@ class Decider(Group):
 
     async def apply(self, db: Db, decoded: Sequence[Decoded]) -> None:
         """Handle what is new among `decoded`, inside the caller's fenced transaction."""
-        ids = [each.meta.id for each in decoded if not isinstance(each, Passed) and each.meta]
-        new = await inbox.admit(db, self.name, ids) if ids else set()
-        fresh = [each for each in decoded if isinstance(each, Dead | Incoming) and _first(each, new)]
+        read = [each for each in decoded if not isinstance(each, Passed)]
+        ids = {each.meta.id for each in read if each.meta}
+        seen = await inbox.admit(db, self.name, ids) if ids else set()
+        fresh = [each for each in read if _first(each, seen)]
         living, dead, parked = await self._sort_out(db, fresh)
         await ledger.write(db, self, await self._handle(db, living))
         if dead or parked:
@@ -70,7 +71,7 @@ class Decider(Group):
         """
         if known:
             await inbox.touch(db, self.name, incoming.meta.id)
-        elif not await inbox.admit(db, self.name, [incoming.meta.id]):
+        elif await inbox.admit(db, self.name, {incoming.meta.id}):
             return
         await ledger.write(db, self, await self._handle(db, [incoming]), again=True)
 
@@ -115,8 +116,9 @@ class Decider(Group):
         return living, dead, parked
 
     async def _run(self, db: Db, handler: Handler, run: Sequence[Incoming]) -> list[Entry]:
-        honest = [each for each in run if not _forged(each)]
-        entries = [Entry(each, "refused", "not_the_actor") for each in run if _forged(each)]
+        forged = [each for each in run if _forged(each)]
+        honest = [each for each in run if not _forged(each)] if forged else run
+        entries = [Entry(each, "refused", "not_the_actor") for each in forged]
         outcomes: Sequence[Outcome]
         if handler.many:
             batch = [Item(each.message, each.meta) for each in honest]
@@ -152,13 +154,13 @@ async def _call(handler: Handler, each: Incoming, db: Db) -> Outcome:
     return outcome if outcome is not None else []
 
 
-def _first(each: Dead | Incoming, new: set[UUID]) -> bool:
-    """Whether it is the first of its id; takes the id out of `new`, so that a repeat in the poll is none."""
+def _first(each: Dead | Incoming, seen: set[UUID]) -> bool:
+    """Whether it is the first of its id; adds the id to `seen`, so that a repeat in the poll is none."""
     if each.meta is None:
         return True
-    if each.meta.id not in new:
+    if each.meta.id in seen:
         return False
-    new.discard(each.meta.id)
+    seen.add(each.meta.id)
     return True
 
 

@@ -10,6 +10,11 @@ from schemas.topics import GONE_KEPT, Topic
 FORGET: Final = "DELETE FROM gone WHERE at < clock_timestamp() - $1::interval"
 
 
+def next_version(topic: str, key: str) -> str:
+    """SQL for the version that a life of a key begins with; `topic` and `key` are SQL expressions."""
+    return f"(SELECT coalesce(max(sequence), 0) + 1 FROM gone WHERE topic = {topic} AND key = {key})"
+
+
 async def sequences(db: Db, topic: Topic, keys: Sequence[str]) -> dict[str, int]:
     """The last sequence of those keys of `topic` that were gone once; a new life goes on from it."""
     rows = await db.fetch(

@@ -1,6 +1,5 @@
 """The inbox: ids of messages that a group has handled, so that a repeat has no second effect."""
 
-from collections.abc import Collection
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -21,16 +20,20 @@ PRUNE: Final = """
 """
 
 
-async def admit(db: Db, group: str, ids: Collection[UUID]) -> set[UUID]:
-    """Record the ids, in sorted order so that two members cannot deadlock; returns those that are new."""
-    rows = await db.fetch(
-        "INSERT INTO inbox (group_name, message_id, touched_at)"
-        " SELECT $1, id, clock_timestamp() FROM unnest($2::uuid[]) AS id ORDER BY id"
-        " ON CONFLICT DO NOTHING RETURNING message_id",
-        group,
-        sorted(set(ids)),
-    )
-    return {row["message_id"] for row in rows}
+ADMIT: Final = """
+    WITH new AS (
+        INSERT INTO inbox (group_name, message_id, touched_at)
+        SELECT $1, id, clock_timestamp() FROM unnest($2::uuid[]) AS id ORDER BY id
+        ON CONFLICT DO NOTHING RETURNING message_id)
+    SELECT id FROM unnest($2::uuid[]) AS id
+     WHERE (SELECT count(*) FROM new) < cardinality($2::uuid[])
+       AND id NOT IN (SELECT message_id FROM new)
+"""
+
+
+async def admit(db: Db, group: str, ids: set[UUID]) -> set[UUID]:
+    """Record the ids, in sorted order so that two members cannot deadlock; returns those that are repeats."""
+    return {row["id"] for row in await db.fetch(ADMIT, group, list(ids))}
 
 
 async def touch(db: Db, group: str, id: UUID) -> None:

@@ -105,7 +105,7 @@ async def write(db: Db, group: Group, entries: Sequence[Entry], *, again: bool =
     caused = [each for entry in entries for each in entry.caused]
     if caused:
         await post(db, group, caused)
-    effects = [row for entry in entries for row in _effects(group, entry)]
+    effects = [row for entry in entries if entry.effects for row in _effects(group, entry)]
     if effects:
         await db.executemany(
             "INSERT INTO effect (id, group_name, kind, payload, cause) VALUES ($1, $2, $3, $4, $5)"

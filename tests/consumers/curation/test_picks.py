@@ -56,6 +56,16 @@ async def test_a_person_picks_a_thing_once(curation_db: Db) -> None:
     assert outcome == Refusal("already_picked", after=first.id)
 
 
+async def test_a_refused_pick_adds_no_thing(curation_db: Db) -> None:
+    await publish_pick(a_pick(), meta(), curation_db)
+    other = a_pick(thing=SOLARIS).model_copy(update={"pick_id": PICK})
+    assert isinstance(await publish_pick(other, meta(), curation_db), Refusal)
+    assert await publish_pick(a_pick(BO, SOLARIS), meta(BO), curation_db) == [
+        added(SOLARIS),
+        published(BO, SOLARIS),
+    ]
+
+
 async def test_one_person_may_pick_two_things(curation_db: Db) -> None:
     await publish_pick(a_pick(), meta(), curation_db)
     assert await publish_pick(a_pick(thing=SOLARIS), meta(), curation_db) == [
@@ -75,6 +85,8 @@ async def test_a_deleted_pick_is_not_published_again_but_restored(curation_db: D
 async def test_a_new_life_goes_on_from_the_version_of_the_last(curation_db: Db) -> None:
     await gone.remember(curation_db, [(PICK_EVENTS.name, str(PICK), 7)])
     assert await publish_pick(a_pick(), meta(), curation_db) == [added(), published(version=8)]
+    edited = await edit_pick(an_edit(note="new"), meta(expected_version=8), curation_db)
+    assert edited == a_state(PickEdited, note="new", version=9, edited_at=NOON)
 
 
 async def test_an_edit_changes_what_is_set_and_nothing_else(curation_db: Db) -> None:

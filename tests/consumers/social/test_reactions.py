@@ -15,6 +15,8 @@ from tests.given import (
     BO,
     NOON,
     PICK,
+    SOLARIS,
+    a_pick,
     a_state,
     batch,
     meta,
@@ -57,6 +59,25 @@ async def test_a_deleted_pick_takes_no_reactions_until_it_is_restored(social_db:
     assert await react(batch(reacts()), social_db) == [Refusal("pick_closed")]
     await note_pick(batch(a_state(PickRestored, version=3)), social_db)
     assert await react(batch(reacts()), social_db) == [reacted()]
+
+
+async def test_each_reaction_of_a_batch_is_judged_by_its_own_edge_and_pick(social_db: Db) -> None:
+    open_, closed, gone_ = a_pick(ANA).pick_id, a_pick(BO).pick_id, a_pick(thing=SOLARIS).pick_id
+    first = batch(reacts(pick=open_))
+    await react(first, social_db)
+    await note_pick(batch(a_state(PickDeleted, BO, deleted_at=NOON, version=2)), social_db)
+    again = reacts(pick=open_, kind="love")
+    await gone.remember(social_db, [(PICK_EVENTS.name, str(gone_), 3), (REACTION_EVENTS.name, again.key, 4)])
+
+    asked = batch(reacts(pick=open_), reacts(pick=closed), reacts(pick=gone_), again, reacts(ANA, pick=open_))
+
+    assert await react(asked, social_db) == [
+        Unchanged(after=first[0].meta.id),
+        Refusal("pick_closed"),
+        Refusal("pick_closed"),
+        reacted(pick=open_, kind="love", version=5),
+        reacted(ANA, pick=open_),
+    ]
 
 
 async def test_an_older_state_of_a_pick_changes_nothing(social_db: Db) -> None:
