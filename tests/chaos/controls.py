@@ -1,6 +1,6 @@
 """Broken runtimes and a broken relay, which the checks must notice: `--control NAME`."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,10 +18,10 @@ from tests.producers.rigged_relay import UnfencedProducer
 def no_inbox() -> None:
     """Every id counts as new: a repeat has a second effect."""
 
-    async def admit_all(db: Db, group: str, ids: Collection[UUID]) -> set[UUID]:
-        return set(ids)
+    async def no_repeats(db: Db, group: str, ids: set[UUID]) -> set[UUID]:
+        return set()
 
-    vars(inbox)["admit"] = admit_all
+    vars(inbox)["admit"] = no_repeats
 
 
 def commit_before_effect() -> None:
