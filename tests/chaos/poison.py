@@ -79,6 +79,11 @@ def _value(value: bytes | None) -> Callable[[Poison], Poison]:
     return lambda poison: replace(poison, value=value)
 
 
+def _other_key(poison: Poison) -> Poison:
+    key = str(uuid4())
+    return replace(poison, key=key.encode(), partition=partition_of(key, poison.topic))
+
+
 def _other_topic(poison: Poison) -> Poison:
     """Social reads this type, but from its own topic."""
     headers = _header(poison, "ce_type", b"PickPublished")
@@ -114,7 +119,7 @@ KINDS: Final[dict[str, tuple[str, Callable[[Poison], Poison]]]] = {
     "no key": ("no_key", lambda poison: replace(poison, key=None)),
     "key not UTF-8": ("undecodable_key", lambda poison: replace(poison, key=b"\xff\xfe\xfd")),
     "key with NUL": ("undecodable_key", lambda poison: replace(poison, key=b"a\x00b")),
-    "key of another": ("wrong_key", lambda poison: replace(poison, key=str(uuid4()).encode())),
+    "key of another": ("wrong_key", _other_key),
     "no body": ("invalid_body", _value(None)),
     "empty body": ("invalid_body", _value(b"")),
     "half a body": ("invalid_body", lambda poison: replace(poison, value=(poison.value or b"")[:-20])),

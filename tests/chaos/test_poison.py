@@ -6,11 +6,15 @@ from uuid import uuid4
 import pytest
 
 from consumers.registry import ALL
+from infra.partitions import partition_of
 from infra.runtime.decoding import decode
 from infra.runtime.letters import SHARE
 from infra.runtime.records import Dead, Decoded, Incoming, Record
 from schemas.topics import PARTITIONS
 from tests.chaos.poison import HARMLESS, KINDS, MOST, Cabinet, Poison, sound
+
+NO_TEXT = (b"\xff\xfe\xfd", b"a\x00b")
+"""Keys that nothing can come behind."""
 
 
 def decoded(poison: Poison) -> Decoded:
@@ -32,6 +36,15 @@ def test_poison_dies_of_its_reason(kind: str) -> None:
 
     assert isinstance(letter, Dead)
     assert letter.reason == reason
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_poison_lies_where_what_comes_behind_it_will(kind: str) -> None:
+    _, make = KINDS[kind]
+
+    poison = make(sound(uuid4()))
+
+    assert poison.key in (None, *NO_TEXT) or poison.partition == partition_of(poison.key_text, poison.topic)
 
 
 @pytest.mark.parametrize("kind", HARMLESS)
