@@ -1,7 +1,9 @@
 """Around everything: request ids, security headers, 500 without detail, the access line, metrics."""
 
+import logging
 import secrets
 import time
+from functools import cache
 from typing import Final
 
 import structlog
@@ -41,6 +43,8 @@ SECONDS: Final = Histogram(
 )
 
 log = structlog.get_logger(__name__)
+plain_log: Final = logging.getLogger(__name__)
+"""Knows the level without making a logger of structlog's first."""
 
 
 class Edge:
@@ -110,11 +114,19 @@ class _Exchange:
         """Span and metrics for all; a line in the log for what went wrong or took long, at DEBUG for all."""
         seconds = time.perf_counter() - self._started
         method = self._scope["method"] if self._scope["method"] in METHODS else OTHER
-        SECONDS.labels(method, self.route, str(self._status)).observe(seconds, self._span.exemplar)
-        say = log.info if self._status >= 400 or seconds > SLOW_SECONDS else log.debug
-        say("request", method=method, route=self.route, status=self._status, ms=round(seconds * 1000, 1))
+        _seconds(method, self.route, self._status).observe(seconds, self._span.exemplar)
+        noteworthy = self._status >= 400 or seconds > SLOW_SECONDS
+        if noteworthy or plain_log.isEnabledFor(logging.DEBUG):
+            say = log.info if noteworthy else log.debug
+            say("request", method=method, route=self.route, status=self._status, ms=round(seconds * 1000, 1))
         version = self._scope.get("http_version", "")
         self._span.end(method, self._scope.get("template"), self._status, version, self.error)
+
+
+@cache
+def _seconds(method: str, route: str, status: int) -> Histogram:
+    """Few: methods and routes are those that there are."""
+    return SECONDS.labels(method, route, str(status))
 
 
 def _head_bytes(scope: Scope) -> int:
