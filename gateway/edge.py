@@ -100,7 +100,7 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self._status = message["status"]
             own = message["headers"]
-            csp = () if any(name == API_ONLY[0] for name, _ in own) else (API_ONLY,)
+            csp = () if API_ONLY[0] in dict(own) else (API_ONLY,)
             headers = [*own, *SECURITY, *csp, *CORS, (b"x-request-id", self.id.encode())]
             message = {**message, "headers": headers}
         await self._send(message)
@@ -131,4 +131,5 @@ def _seconds(method: str, route: str, status: int) -> Histogram:
 
 def _head_bytes(scope: Scope) -> int:
     target = len(scope.get("raw_path") or b"") + len(scope["query_string"])
-    return target + sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+    headers = scope["headers"]
+    return target + len(b"".join([part for header in headers for part in header])) + 4 * len(headers)

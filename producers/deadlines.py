@@ -1,6 +1,7 @@
-"""Deadlines of records: all have the same time to live, so they end in the order they came, and one timer does."""
+"""When records are given up: all have the same time, so they end in the order they came by one timer."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -9,7 +10,7 @@ from producers.room import Record
 
 
 class Deadlines:
-    """Calls `give_up` for every record that has no answer `seconds` after it was added."""
+    """Calls `give_up` for every record without an answer `seconds` after it was added."""
 
     def __init__(self, seconds: float, give_up: Callable[[Lane, Record], None]) -> None:
         self._seconds = seconds
@@ -21,19 +22,19 @@ class Deadlines:
         """Its time begins now."""
         while self._queue and self._queue[0][2].answer.done():
             self._queue.popleft()
-        self._queue.append((asyncio.get_running_loop().time() + self._seconds, lane, record))
+        self._queue.append((time.monotonic() + self._seconds, lane, record))
         if self._timer is None:
-            self._wait()
+            self._wait(self._seconds)
 
-    def _wait(self) -> None:
-        self._timer = asyncio.get_running_loop().call_at(self._queue[0][0], self._ring)
+    def _wait(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._ring)
 
     def _ring(self) -> None:
         self._timer = None
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         while self._queue and (self._queue[0][2].answer.done() or self._queue[0][0] <= now):
             _, lane, record = self._queue.popleft()
             if not record.answer.done():
                 self._give_up(lane, record)
         if self._queue:
-            self._wait()
+            self._wait(self._queue[0][0] - now)

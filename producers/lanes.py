@@ -24,7 +24,7 @@ from producers.room import Record, Room
 GRACE: Final = 0.05
 """Seconds that a wave waits for its last partitions before the next one leaves without them."""
 TURNS: Final = 3
-"""Turns of the event loop after a full wave: what has come in meanwhile is read, and goes with the next wave."""
+"""Turns of the event loop after a wave of several: what they bring goes with the next, which costs less."""
 AGAIN: Final = 0.1
 """Seconds before a lane tries again whose batch could not even be handed over."""
 

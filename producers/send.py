@@ -73,9 +73,8 @@ class Sender:
         when before that, SenderFullError at once; all are safe to repeat with the same id. For
         RecordTooLargeError that is of no use.
         """
-        topic = command.topic
-        partition = partition_of(command.key, topic)
-        return await self.send_record(topic, partition, command.key, command.body(), meta.headers())
+        topic, key = command.topic, command.key
+        return await self.send_record(topic, partition_of(key, topic), key, command.body(), meta.headers())
 
     async def send_record(
         self, topic: Topic, partition: int, key: str, value: bytes | None, headers: dict[str, str]

@@ -1,10 +1,12 @@
 """Keys lie where Kafka's own clients would put them, and everything about one subject lies together."""
 
+import random
 from uuid import uuid4
 
 import pytest
+from aiokafka.partitioner import murmur2 as aiokafkas
 
-from infra.partitions import CLOCK_PREFIX, partition_of
+from infra.partitions import CLOCK_PREFIX, murmur2, partition_of
 from schemas.topics import PICK_EVENTS, REACTION_COMMANDS
 
 
@@ -15,6 +17,14 @@ from schemas.topics import PICK_EVENTS, REACTION_COMMANDS
 def test_a_key_lies_where_kafkas_own_partitioner_puts_it(key: str, murmur2: int) -> None:
     """The hashes are those of Apache Kafka's UtilsTest."""
     assert partition_of(key, PICK_EVENTS) == (murmur2 & 0x7FFFFFFF) % PICK_EVENTS.partitions
+
+
+def test_our_hash_is_aiokafkas_for_all_lengths_and_bytes() -> None:
+    numbers = random.Random(7)
+    for length in range(70):
+        key = numbers.randbytes(length)
+
+        assert murmur2(key) == aiokafkas(key)
 
 
 def test_an_edge_lives_with_its_subject() -> None:
