@@ -35,6 +35,8 @@ CORS: Final[tuple[Header, ...]] = (
         b"X-Request-Id",
     ),
 )
+AROUND_PAGES: Final = (*SECURITY, *CORS)
+AROUND: Final = (API_ONLY, *AROUND_PAGES)
 SECONDS: Final = Histogram(
     "pickly_http_seconds",
     "Time from the request's head to the end of the answer.",
@@ -81,6 +83,8 @@ _CLOSE: Final[Header] = (b"connection", b"close")
 class _Exchange:
     """One request and its answer."""
 
+    __slots__ = ("_scope", "_send", "_span", "_started", "_status", "error", "id")
+
     def __init__(self, scope: Scope, send: Send, *, trust: bool) -> None:
         self.id = secrets.token_hex(16)
         self.error: str | None = None
@@ -100,8 +104,8 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self._status = message["status"]
             own = message["headers"]
-            csp = () if API_ONLY[0] in dict(own) else (API_ONLY,)
-            headers = [*own, *SECURITY, *csp, *CORS, (b"x-request-id", self.id.encode())]
+            around = AROUND_PAGES if API_ONLY[0] in dict(own) else AROUND
+            headers = [*own, *around, (b"x-request-id", self.id.encode())]
             message = {**message, "headers": headers}
         await self._send(message)
 

@@ -61,7 +61,7 @@ class CommandRoute(DeclaredRoute):
         raw = await incoming.body()
         values = self.values(incoming)
         key = incoming.headers.get(b"idempotency-key")
-        route = (self.method, self.path, *(str(values[name]) for name in self.param_convertors))
+        route = (self.method, self.path, *[str(values[name]) for name in self.param_convertors])
         identity = identify(claims.account, route, key, raw, if_match)
         command = self._command(values, raw, Caller(claims.account, identity.command_id))
         await incoming.services.remembered.check(identity)
