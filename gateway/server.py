@@ -73,6 +73,8 @@ class GuardedProtocol(HttpToolsProtocol):
         elif self.cycle.response_complete:  # the rest of a body that nobody reads
             self._unread_bytes += len(data)  # a client reads its answer when it has sent all
         super().data_received(data)
+        if self.transport.is_closing():
+            return
         if self._timer is None and (self._head_bytes if self._in_head else self.cycle.response_complete):
             self._arm()
         if self._unread_bytes > MAX_UNREAD:

@@ -132,3 +132,15 @@ def test_what_uvicorn_has_to_decide_is_left_to_it() -> None:
     assert head_of(200, [*plain, (b"transfer-encoding", b"chunked")], 1) is None
     assert head_of(200, [*plain, (b"x", b"a\tb")], 1) is not None
     assert head_of(200, [*plain, (b"x", b"a\r\nb: c")], 1) is None
+
+
+@pytest.mark.parametrize("start", [b"CONNECT example.org:443", b"GET http://", b"GET /\xff"])
+async def test_a_target_that_is_no_path_gets_a_problem(
+    start: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(whole) as port:
+        said = await exchange(port, start + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert b"/problems/malformed" in said
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
