@@ -11,6 +11,8 @@ JSON: Final[Header] = (b"content-type", b"application/json")
 PROBLEM_JSON: Final[Header] = (b"content-type", b"application/problem+json")
 NO_STORE: Final[Header] = (b"cache-control", b"no-store")
 BODILESS: Final = frozenset({204, 304})
+COMPLETE: Final = "body_complete"
+"""In the scope's `state` as soon as the server has all of the request."""
 
 
 @dataclass(slots=True)

@@ -1,7 +1,9 @@
 """Around everything: request ids, security headers, 500 without detail, the access line, metrics."""
 
+import logging
 import secrets
 import time
+from functools import cache
 from typing import Final
 
 import structlog
@@ -33,6 +35,8 @@ CORS: Final[tuple[Header, ...]] = (
         b"X-Request-Id",
     ),
 )
+AROUND_PAGES: Final = (*SECURITY, *CORS)
+AROUND: Final = (API_ONLY, *AROUND_PAGES)
 SECONDS: Final = Histogram(
     "pickly_http_seconds",
     "Time from the request's head to the end of the answer.",
@@ -41,6 +45,8 @@ SECONDS: Final = Histogram(
 )
 
 log = structlog.get_logger(__name__)
+plain_log: Final = logging.getLogger(__name__)
+"""Knows the level without making a logger of structlog's first."""
 
 
 class Edge:
@@ -77,6 +83,8 @@ _CLOSE: Final[Header] = (b"connection", b"close")
 class _Exchange:
     """One request and its answer."""
 
+    __slots__ = ("_scope", "_send", "_span", "_started", "_status", "error", "id")
+
     def __init__(self, scope: Scope, send: Send, *, trust: bool) -> None:
         self.id = secrets.token_hex(16)
         self.error: str | None = None
@@ -96,8 +104,8 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self._status = message["status"]
             own = message["headers"]
-            csp = () if any(name == API_ONLY[0] for name, _ in own) else (API_ONLY,)
-            headers = [*own, *SECURITY, *csp, *CORS, (b"x-request-id", self.id.encode())]
+            around = AROUND_PAGES if API_ONLY[0] in dict(own) else AROUND
+            headers = [*own, *around, (b"x-request-id", self.id.encode())]
             message = {**message, "headers": headers}
         await self._send(message)
 
@@ -110,13 +118,22 @@ class _Exchange:
         """Span and metrics for all; a line in the log for what went wrong or took long, at DEBUG for all."""
         seconds = time.perf_counter() - self._started
         method = self._scope["method"] if self._scope["method"] in METHODS else OTHER
-        SECONDS.labels(method, self.route, str(self._status)).observe(seconds, self._span.exemplar)
-        say = log.info if self._status >= 400 or seconds > SLOW_SECONDS else log.debug
-        say("request", method=method, route=self.route, status=self._status, ms=round(seconds * 1000, 1))
+        _seconds(method, self.route, self._status).observe(seconds, self._span.exemplar)
+        noteworthy = self._status >= 400 or seconds > SLOW_SECONDS
+        if noteworthy or plain_log.isEnabledFor(logging.DEBUG):
+            say = log.info if noteworthy else log.debug
+            say("request", method=method, route=self.route, status=self._status, ms=round(seconds * 1000, 1))
         version = self._scope.get("http_version", "")
         self._span.end(method, self._scope.get("template"), self._status, version, self.error)
 
 
+@cache
+def _seconds(method: str, route: str, status: int) -> Histogram:
+    """Few: methods and routes are those that there are."""
+    return SECONDS.labels(method, route, str(status))
+
+
 def _head_bytes(scope: Scope) -> int:
     target = len(scope.get("raw_path") or b"") + len(scope["query_string"])
-    return target + sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+    headers = scope["headers"]
+    return target + len(b"".join([part for header in headers for part in header])) + 4 * len(headers)

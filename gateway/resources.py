@@ -37,6 +37,13 @@ class Resource:
         return await self._show(database, self.id, viewer)
 
 
+def path_of(subject: str) -> str | None:
+    """The path of that page."""
+    noun, _, key = subject.partition("/")
+    page = PAGES.get(noun)
+    return f"{page[0]}/{key.partition('/')[0]}" if page is not None and key else None
+
+
 def resource_of(subject: str) -> Resource | None:
     """The page of `picks/<id>` or `reactions/<pick>/<account>/<kind>`; None where there is none."""
     noun, *key = subject.split("/")

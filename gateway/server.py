@@ -4,16 +4,20 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from socket import socket
 from typing import Any, ClassVar, Final
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from gateway.answers import COMPLETE
 from gateway.config import GatewaySettings
 from gateway.edge import MAX_HEAD, SECURITY, TOO_LARGE
 from gateway.problems import ProblemError
+from gateway.wire import answer_whole
 
 MAX_UNREAD: Final = 16 * 1024 * 1024
 """How much more of a refused body a connection may bring."""
@@ -36,6 +40,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._unread_bytes = 0
         self._address = ""
+        self._idle_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Take the connection, unless there are too many."""
@@ -52,6 +57,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._disarm()
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
         self.by_address[self._address] -= 1
         if self.by_address[self._address] <= 0:
             del self.by_address[self._address]
@@ -61,14 +68,15 @@ class GuardedProtocol(HttpToolsProtocol):
         """Start the clock when something begins outside a request that is being answered; cap the head."""
         if self.transport.is_closing():
             return
-        answered = self.cycle is None or self.cycle.response_complete
         if self._in_head:
             self._head_bytes += len(data)
-        elif answered:  # the rest of a body that nobody reads: a client reads its answer when it has sent all
-            self._unread_bytes += len(data)
-        if self._timer is None and (self._in_head or answered):
-            self._arm()
+        elif self.cycle.response_complete:  # the rest of a body that nobody reads
+            self._unread_bytes += len(data)  # a client reads its answer when it has sent all
         super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._timer is None and (self._head_bytes if self._in_head else self.cycle.response_complete):
+            self._arm()
         if self._unread_bytes > MAX_UNREAD:
             self.transport.abort()
         if self._in_head and self._head_bytes > MAX_HEAD:
@@ -84,7 +92,24 @@ class GuardedProtocol(HttpToolsProtocol):
         """The request is here: what comes next is a new head."""
         self._in_head = True
         self._head_bytes = self._unread_bytes = 0
+        self.scope["state"][COMPLETE] = True
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """As uvicorn has it, but with one timer for a connection instead of one for every answer."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._watch(self.timeout_keep_alive)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        super()._start_asgi_task(cycle, partial(answer_whole, cycle, app))
 
     def send_400_response(self, msg: str) -> None:
         """A request that is not HTTP gets a problem too, and nothing after it is read."""
@@ -92,7 +117,20 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def timeout_keep_alive_handler(self) -> None:
         """Nothing more came, or the answer is not read: the connection ends."""
-        self._close()
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._watch(left)
+        else:
+            self._close()
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
+
+    def _watch(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def _arm(self) -> None:
         self._timer = self.loop.call_later(self.limits.header_seconds, self._too_slow)

@@ -9,6 +9,7 @@ from infra.partitions import partition_of
 from infra.settings import Settings
 from infra.telemetry.context import HEADER
 from infra.telemetry.sending import Sending
+from producers.deadlines import Deadlines
 from producers.errors import (
     NotSentError,
     OutcomeUnknownError,
@@ -36,6 +37,7 @@ class Sender:
 
     def __init__(self, settings: Settings, *, deadline: float = DEADLINE, room: int = ROOM_RECORDS) -> None:
         self._deadline = deadline
+        self._deadlines = Deadlines(deadline, self._give_up)
         self._room = Room(room, ROOM_BYTES)
         self._lanes = Lanes(settings.kafka, self._room)
         self._stopping = False
@@ -71,9 +73,8 @@ class Sender:
         when before that, SenderFullError at once; all are safe to repeat with the same id. For
         RecordTooLargeError that is of no use.
         """
-        topic = command.topic
-        partition = partition_of(command.key, topic)
-        return await self.send_record(topic, partition, command.key, command.body(), meta.headers())
+        topic, key = command.topic, command.key
+        return await self.send_record(topic, partition_of(key, topic), key, command.body(), meta.headers())
 
     async def send_record(
         self, topic: Topic, partition: int, key: str, value: bytes | None, headers: dict[str, str]
@@ -87,14 +88,12 @@ class Sender:
         with Sending(topic.name, partition, headers) as sending:
             record = self._admit(key, value, headers, sending.traceparent)
             lane = self._lanes.enter(topic.name, partition, record)
-            timer = asyncio.get_running_loop().call_later(self._deadline, self._give_up, lane, record)
+            self._deadlines.add(lane, record)
             try:
                 place = await record.answer
             except SendError as error:
                 FAILED.labels(type(error).__name__).inc()
                 raise
-            finally:
-                timer.cancel()
             sending.acknowledged(place[1])
             return place
 

@@ -23,7 +23,7 @@ from gateway.shapes import Pick
 from schemas import ids
 from schemas.picks import DeletePick, EditPick, PublishPick, RestorePick
 from schemas.things import NewThing
-from schemas.types import Note, Rating, Tags, ThingKind, Title, When
+from schemas.types import Note, Rating, Tags, When
 
 writes = CommandRouter("Picks")
 reads = ReadRouter("Picks")
@@ -45,12 +45,10 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
 
-class PickedThing(Strict):
+class PickedThing(Strict, NewThing):
     """The thing that is picked; who picks it first gives it its title."""
 
     ref: CanonicalRef = Field(description="A web address, or `isbn:…`, `imdb:…`, `movielens:…` and the like.")
-    kind: ThingKind
-    title: Title
 
 
 class NewPick(Strict):
@@ -111,7 +109,7 @@ def publish_pick(pick: NewPick, caller: Call) -> PublishPick:
         pick_id=ids.pick_id(caller.account_id, thing_id),
         author_id=caller.account_id,
         thing_id=thing_id,
-        thing=NewThing(ref=pick.thing.ref, kind=pick.thing.kind, title=pick.thing.title),
+        thing=pick.thing,
         note=pick.note,
         rating=pick.rating,
         tags=pick.tags,

@@ -16,7 +16,7 @@ from gateway.admission import Caller, unauthorised
 from gateway.answers import JSON, NO_STORE, Answer
 from gateway.idempotency import Identity, identify
 from gateway.problems import ProblemError
-from gateway.resources import Resource, resource_of
+from gateway.resources import path_of
 from gateway.routing import preconditions
 from gateway.routing.declared import DeclaredRoute, adapter, bearer, declaration, function_name
 from gateway.routing.documented import IfMatch, command_answers, command_headers
@@ -61,7 +61,7 @@ class CommandRoute(DeclaredRoute):
         raw = await incoming.body()
         values = self.values(incoming)
         key = incoming.headers.get(b"idempotency-key")
-        route = (self.method, self.path, *(str(values[name]) for name in self.param_convertors))
+        route = (self.method, self.path, *[str(values[name]) for name in self.param_convertors])
         identity = identify(claims.account, route, key, raw, if_match)
         command = self._command(values, raw, Caller(claims.account, identity.command_id))
         await incoming.services.remembered.check(identity)
@@ -94,7 +94,7 @@ class CommandRoute(DeclaredRoute):
             raise ProblemError("too-large", f"The command is too large: {error}.") from None
 
     async def _answer(self, incoming: Incoming, command: Command, actor: UUID, identity: Identity) -> Answer:
-        resource = resource_of(command.about)
+        resource = path_of(command.about)
         seconds = preconditions.wait_seconds(incoming.headers.get(b"prefer"))
         if seconds is None:
             return accepted(identity, resource)
@@ -115,13 +115,9 @@ _UNKNOWN: Final = (
 )
 
 
-def accepted(identity: Identity, resource: Resource | None) -> Answer:
+def accepted(identity: Identity, resource: str | None) -> Answer:
     """202: the broker has it; `Location` tells what becomes of it."""
-    document = {
-        "command_id": str(identity.command_id),
-        "resource": None if resource is None else resource.path,
-        "status": "pending",
-    }
+    document = {"command_id": identity.command_id, "resource": resource, "status": "pending"}
     return Answer(202, orjson.dumps(document), [JSON, NO_STORE, (b"location", identity.path.encode())])
 
 

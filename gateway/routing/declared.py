@@ -38,6 +38,8 @@ class Values:
 
     def read(self, texts: Mapping[str, str]) -> dict[str, object]:
         """Validate; raises ProblemError (422) that names the parameter."""
+        if not texts and not self._needed:
+            return dict(self._defaults)
         if unknown := texts.keys() - self._adapters.keys():
             raise _parameter(min(unknown)[:100], "unknown_field", "is not a parameter of this route")
         for alias in self._needed:

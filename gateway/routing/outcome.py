@@ -9,7 +9,7 @@ from gateway.answers import JSON, NO_STORE, Answer
 from gateway.idempotency import Identity
 from gateway.problems import ProblemError, refused
 from gateway.reads.database import Database
-from gateway.resources import resource_of
+from gateway.resources import path_of, resource_of
 from gateway.standing import FINAL, Decision, Evidence, Status
 from gateway.waiting import Waiter
 
@@ -36,7 +36,7 @@ async def outcome(
     identity.check(decision.body_hash)
     status = evidence.status(identity.command_id)
     if status is Status.REFUSED:
-        raise refused(decision.reason or "refused", path_of(decision))
+        raise refused(decision.reason or "refused", path_of(decision.resource))
     if status is Status.FAILED:
         raise ProblemError(
             "command-failed", f"The command was given up: {decision.reason or 'no reason given'}."
@@ -56,17 +56,11 @@ async def _done(decision: Decision, database: Database, actor: UUID, *, created:
     return answer
 
 
-def path_of(decision: Decision) -> str | None:
-    """Where the page is that shows what the command was about."""
-    resource = resource_of(decision.resource)
-    return None if resource is None else resource.path
-
-
 def described(decision: Decision, status: Status) -> dict[str, object]:
     """The command's status as `GET /v1/commands/{id}` shows it."""
     document: dict[str, object] = {"id": str(decision.command_id), "type": decision.type, "status": status}
     if status in (Status.REFUSED, Status.FAILED) and decision.reason is not None:
         document["reason"] = decision.reason
-    document["resource"] = path_of(decision)
+    document["resource"] = path_of(decision.resource)
     document["decided_at"] = decision.at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return document

@@ -7,6 +7,7 @@ from typing import Final
 import jiter
 from pydantic import TypeAdapter, ValidationError
 
+from gateway.answers import JSON
 from gateway.problems import FieldError, ProblemError
 
 JSON_TYPE: Final = re.compile(rb"application/json(?:\s*;\s*charset=(?:utf-8|\"utf-8\"))?", re.IGNORECASE)
@@ -33,7 +34,8 @@ RULES: Final[Mapping[str, str]] = {
 
 def json_announced(headers: Mapping[bytes, bytes]) -> None:
     """Raises ProblemError (415) unless the headers announce plain JSON."""
-    if not JSON_TYPE.fullmatch(headers.get(b"content-type", b"").strip()):
+    kind = headers.get(b"content-type", b"")
+    if kind != JSON[1] and not JSON_TYPE.fullmatch(kind.strip()):
         raise ProblemError("unsupported-media-type", "Send the body as application/json, in UTF-8.")
     if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
         raise ProblemError("unsupported-media-type", "Send the body as it is, without Content-Encoding.")

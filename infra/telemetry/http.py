@@ -28,6 +28,8 @@ class RequestSpan:
     sampling too is a question of `trust`: anybody could make us record everything.
     """
 
+    __slots__ = ("_parent", "_started", "_token", "context")
+
     def __init__(self, headers: Iterable[tuple[bytes, bytes]], trace_id: str, *, trust: bool) -> None:
         self._parent = _parent(headers)
         if self._parent is None:
