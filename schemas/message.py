@@ -75,7 +75,8 @@ class State(Message):
         fields = from_json(body)
         if not isinstance(fields, dict):
             raise ValueError("the body is not an object")
-        return cls.model_validate({**fields, "version": version})
+        fields["version"] = version
+        return cls.model_validate(fields)
 
 
 class Tombstone(Message):

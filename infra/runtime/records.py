@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeAlias
 
 from aiokafka import ConsumerRecord, TopicPartition
@@ -31,9 +32,14 @@ class Record:
     @classmethod
     def of(cls, raw: ConsumerRecord) -> "Record":
         """From aiokafka's record."""
-        at = datetime.fromtimestamp(raw.timestamp / 1000, UTC)
-        headers = tuple(raw.headers)
-        return cls(raw.topic, raw.partition, raw.offset, at, raw.key, raw.value, headers)
+        at = _time(raw.timestamp)
+        return cls(raw.topic, raw.partition, raw.offset, at, raw.key, raw.value, raw.headers)
+
+
+@lru_cache(maxsize=1_000)
+def _time(milliseconds: int) -> datetime:
+    """Remembered: all records of a batch were appended at the same time."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 @dataclass(frozen=True, slots=True)
