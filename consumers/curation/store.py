@@ -78,7 +78,7 @@ async def add(db: Db, pick: PickState, thing: NewThing, changed_by: UUID) -> Kep
         pick.picked_at,
         pick.published_at,
         changed_by,
-        _partition(pick),
+        partition_of(pick.key, PICK_COMMANDS),  # on whose tick it will fall due
         PICK_EVENTS.name,
         thing.ref,
         thing.kind,
@@ -88,35 +88,28 @@ async def add(db: Db, pick: PickState, thing: NewThing, changed_by: UUID) -> Kep
     return Kept(*row)
 
 
-SAVE: Final = f"""
-    INSERT INTO pick ({COLUMNS}, changed_by, due_at, partition)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-    ON CONFLICT (pick_id) DO UPDATE
-       SET note = excluded.note, rating = excluded.rating, tags = excluded.tags,
-           picked_at = excluded.picked_at, edited_at = excluded.edited_at,
-           deleted_at = excluded.deleted_at, version = excluded.version,
-           changed_by = excluded.changed_by, due_at = excluded.due_at
+SAVE: Final = """
+    UPDATE pick
+       SET note = $2, rating = $3, tags = $4, picked_at = $5, edited_at = $6, deleted_at = $7, version = $8,
+           changed_by = $9, due_at = $10
+     WHERE pick_id = $1
 """
 
 
 async def save(db: Db, pick: PickState, changed_by: UUID, *, due_at: datetime | None = None) -> None:
-    """Keep the pick's new state; `due_at` is when its tombstone falls due."""
+    """Keep the new state of a pick that is there; `due_at` is when its tombstone falls due."""
     await db.execute(
         SAVE,
         pick.pick_id,
-        pick.author_id,
-        pick.thing_id,
         pick.note,
         pick.rating,
         pick.tags,
         pick.picked_at,
-        pick.published_at,
         pick.edited_at,
         pick.deleted_at,
         pick.version,
         changed_by,
         due_at,
-        _partition(pick),
     )
 
 
@@ -131,8 +124,3 @@ async def take_due(db: Db, partition: int, at: datetime) -> Sequence[tuple[UUID,
         DUE_AT_ONCE,
     )
     return sorted((row["pick_id"], row["version"]) for row in rows)
-
-
-def _partition(pick: PickState) -> int:
-    """On whose tick it falls due."""
-    return partition_of(pick.key, PICK_COMMANDS)
