@@ -38,7 +38,7 @@ class Resource:
 
 
 def path_of(subject: str) -> str | None:
-    """The path of that page."""
+    """The path of the page that shows `picks/<id>` and the like; None where there is none."""
     noun, _, key = subject.partition("/")
     page = PAGES.get(noun)
     return f"{page[0]}/{key.partition('/')[0]}" if page is not None and key else None
@@ -46,8 +46,8 @@ def path_of(subject: str) -> str | None:
 
 def resource_of(subject: str) -> Resource | None:
     """The page of `picks/<id>` or `reactions/<pick>/<account>/<kind>`; None where there is none."""
-    noun, *key = subject.split("/")
-    if noun not in PAGES or not key:
+    path = path_of(subject)
+    if path is None:
         return None
-    prefix, show = PAGES[noun]
-    return Resource(f"{prefix}/{key[0]}", UUID(key[0]), show)
+    noun, key, *_ = subject.split("/")
+    return Resource(path, UUID(key), PAGES[noun][1])
