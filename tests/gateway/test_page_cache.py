@@ -1,6 +1,8 @@
 """Pages are kept for a moment: one read for all, no older than promised, no more than there is room for."""
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 from prometheus_client import REGISTRY
@@ -25,6 +27,10 @@ class Clock:
     def __call__(self) -> float:
         return self.seconds
 
+    def advance(self, seconds: float) -> None:
+        """So much later."""
+        self.seconds += seconds
+
 
 class Shelf:
     """A page that is read each time with the number of the read, held up while `open` is not set."""
@@ -45,6 +51,18 @@ class Shelf:
 def items(page: Representation) -> bytes:
     """What is on the page."""
     return page.body.removeprefix(b'{"items":[').removesuffix(b'],"next":null}')
+
+
+async def around(cache: PageCache, shelf: Shelf, happen: Callable[[], None]) -> list[bytes]:
+    """What they get who ask before and after something happens, while the first read is on its way."""
+    shelf.open.clear()
+    before = asyncio.create_task(cache.page("a", shelf))
+    await asyncio.sleep(0)
+    happen()
+    after = asyncio.create_task(cache.page("a", shelf))
+    await asyncio.sleep(0)
+    shelf.open.set()
+    return [items(page) for page in await asyncio.gather(before, after)]
 
 
 @pytest.fixture
@@ -71,15 +89,8 @@ async def test_a_page_is_read_once_in_its_lifetime(cache: PageCache, clock: Cloc
 
 async def test_the_lifetime_counts_from_the_beginning_of_the_read(cache: PageCache, clock: Clock) -> None:
     shelf = Shelf()
-    shelf.open.clear()
-    slow = asyncio.create_task(cache.page("a", shelf))
-    await asyncio.sleep(0)
-    clock.seconds += 1
-    late = asyncio.create_task(cache.page("a", shelf))
-    await asyncio.sleep(0)
-    shelf.open.set()
 
-    assert [items(page) for page in await asyncio.gather(slow, late)] == [b"1", b"2"]
+    assert await around(cache, shelf, partial(clock.advance, 1)) == [b"1", b"2"]
     assert items(await cache.page("a", shelf)) == b"2"
 
 
@@ -114,16 +125,8 @@ async def test_what_is_on_no_page_moves_nothing(cache: PageCache) -> None:
 
 async def test_a_read_that_began_before_the_move_is_not_kept_and_joined_by_nobody(cache: PageCache) -> None:
     shelf = Shelf()
-    shelf.open.clear()
-    before = asyncio.create_task(cache.page("a", shelf))
-    await asyncio.sleep(0)
 
-    cache.forget("read_picks")
-    after = asyncio.create_task(cache.page("a", shelf))
-    await asyncio.sleep(0)
-    shelf.open.set()
-
-    assert [items(page) for page in await asyncio.gather(before, after)] == [b"1", b"2"]
+    assert await around(cache, shelf, partial(cache.forget, "read_picks")) == [b"1", b"2"]
     assert items(await cache.page("a", shelf)) == b"2"
 
 
