@@ -12,10 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final, Literal
+from types import MappingProxyType
+from typing import Final, Literal, Self
 from uuid import UUID, uuid4
 
 import jiter
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from jose import jwk, jws
 from jose.backends.base import Key
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -38,6 +41,9 @@ SEGMENT: Final = re.compile(r"[A-Za-z0-9_-]+")
 BACKEND: Final = "jose.backends.cryptography_backend"
 
 
+NO_KEYS: Final[Mapping[str, Key]] = MappingProxyType({})
+
+
 class InvalidTokenError(Exception):
     """The token is not one of ours, or not valid now. The text holds nothing of the token."""
 
@@ -58,16 +64,38 @@ class _Body(BaseModel):
     nbf: int
     exp: int
     roles: tuple[str, ...] = ()
+    aal: int = 1
+    auth_time: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Who a verified token speaks for. `expires_at` is in Unix seconds."""
+    """Who a verified token speaks for. Times are in Unix seconds.
+
+    `assurance` is 1 with one factor, 2 with two; `factor_at` is when one was last used.
+    """
 
     account: UUID
     session: str
     roles: frozenset[str]
     expires_at: int
+    issued_at: int = 0
+    assurance: int = 1
+    factor_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A private key, and the `kid` under which its public half is published."""
+
+    kid: str
+    key: Key
+
+    @classmethod
+    def of(cls, kid: str, secret: bytes) -> Self:
+        """From PKCS #8 in DER."""
+        private = serialization.load_der_private_key(secret, None)
+        return cls(kid, jwk.construct(private, ALGORITHM))
 
 
 def handle_of(text: str) -> str:
@@ -78,12 +106,18 @@ def handle_of(text: str) -> str:
     return handle
 
 
-def verify(token: str | bytes, *, settings: Settings | None = None) -> Claims:
-    """Check a token against this stack's key ring; raises InvalidTokenError for anything but a good one."""
+def verify(
+    token: str | bytes, *, settings: Settings | None = None, published: Mapping[str, Key] = NO_KEYS
+) -> Claims:
+    """Check a token; raises InvalidTokenError for anything but a good one.
+
+    It must be signed with one of the `published` keys, or on the local stack with one of its own key ring.
+    """
     ring = _ring((settings or process_settings()).secrets)
     try:
         text = _ascii(token)
-        key = ring.get(_kid(text))
+        kid = _kid(text)
+        key = published.get(kid) or ring.get(kid)
         if key is None:
             raise InvalidTokenError("its key is not in the key ring")
         payload = jws.verify(text, key, algorithms=[ALGORITHM])
@@ -97,20 +131,34 @@ def verify(token: str | bytes, *, settings: Settings | None = None) -> Claims:
 def mint(handle: str, *, settings: Settings | None = None, roles: Sequence[str] = ()) -> str:
     """Sign a token of ten minutes with the local stack's own key. Raises ValueError for a bad handle."""
     secrets = (settings or process_settings()).secrets
-    kid, key = _signing_key(secrets)
     now = int(time.time())
-    claims: dict[str, object] = {
+    claims = Claims(
+        account_id(handle_of(handle)), str(uuid4()), frozenset(roles), now + LIFETIME, now, 2, now
+    )
+    return issue(claims, _signing_key(secrets), str(uuid4()))
+
+
+def issue(claims: Claims, key: SigningKey, token_id: str) -> str:
+    """Sign a token that says this."""
+    fields: dict[str, object] = {
         "iss": ISSUER,
         "aud": AUDIENCE,
-        "sub": str(account_id(handle_of(handle))),
-        "jti": str(uuid4()),
-        "sid": str(uuid4()),
-        "iat": now,
-        "nbf": now,
-        "exp": now + LIFETIME,
-        "roles": list(roles),
+        "sub": str(claims.account),
+        "jti": token_id,
+        "sid": claims.session,
+        "iat": claims.issued_at,
+        "nbf": claims.issued_at,
+        "exp": claims.expires_at,
+        "roles": sorted(claims.roles),
+        "aal": claims.assurance,
+        "auth_time": claims.factor_at,
     }
-    return jws.sign(claims, key, headers={"typ": TYPE, "kid": kid}, algorithm=ALGORITHM)
+    return jws.sign(fields, key.key, headers={"typ": TYPE, "kid": key.kid}, algorithm=ALGORITHM)
+
+
+def public_key(point: bytes) -> Key:
+    """A published key, from its uncompressed point (SEC 1). Raises ValueError."""
+    return jwk.construct(ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point), ALGORITHM)
 
 
 def self_test(settings: Settings) -> None:
@@ -163,12 +211,15 @@ def _claims(payload: bytes, now: int) -> Claims:
         raise InvalidTokenError("it is valid for longer than ten minutes")
     if max(body.nbf, body.iat) > now + LEEWAY:
         raise InvalidTokenError("it is not valid yet")
-    return Claims(body.sub, body.sid, frozenset(body.roles), body.exp)
+    roles = frozenset(body.roles)
+    return Claims(body.sub, body.sid, roles, body.exp, body.iat, body.aal, body.auth_time)
 
 
 @cache
 def _ring(secrets: Path) -> Mapping[str, Key]:
-    """The public keys by `kid`; read once, because a new ring comes with a restart."""
+    """The local stack's public keys by `kid`, none elsewhere; read once, a new ring comes with a restart."""
+    if not (secrets / "token_ring.json").exists():
+        return NO_KEYS
     try:
         keys = jiter.from_json(Settings(secrets=secrets).secret("token_ring.json").encode())["keys"]
         return {key["kid"]: jwk.construct(_public(key), ALGORITHM) for key in keys}
@@ -189,12 +240,12 @@ def _public(key: dict[str, object]) -> dict[str, object]:
 
 
 @cache
-def _signing_key(secrets: Path) -> tuple[str, Key]:
+def _signing_key(secrets: Path) -> SigningKey:
     """The private key, and the `kid` under which its public half is in the ring."""
     key = jwk.construct(Settings(secrets=secrets).secret("token_key.pem"), ALGORITHM)
     probe = b"the same key?"
     signature = key.sign(probe)
     for kid, public in _ring(secrets).items():
         if public.verify(probe, signature):
-            return kid, key
+            return SigningKey(kid, key)
     raise TokenKeyError(f"{secrets / 'token_ring.json'} lacks the public half of token_key.pem")

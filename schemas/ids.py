@@ -22,3 +22,8 @@ def thing_id(canonical_ref: str) -> UUID:
 def pick_id(author_id: UUID, thing_id: UUID) -> UUID:
     """One pick per person and thing."""
     return uuid5(author_id, str(thing_id))
+
+
+def made_by(command_id: UUID, kind: str) -> UUID:
+    """The id of a subject without a natural one, of this kind (`accounts`, `sessions`): its first command's."""
+    return uuid5(command_id, kind)

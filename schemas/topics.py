@@ -43,7 +43,8 @@ class Topic:
     `owner` is the folder under `consumers/` whose deciders may write a state, history, signal or public
     topic, and for a command topic the one that decides it. `writers` may write a command topic.
     `readers` are consumer groups. `personal` says that records hold personal data.
-    `expires` allows a position below the start of the log to jump (counted and shown).
+    `expires` allows a position below the start of the log to jump (counted and shown). `sealed` says that
+    its commands carry secrets, encrypted for their owner: nothing of them is kept elsewhere.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Topic:
     keep: timedelta | None = None
     personal: bool = True
     expires: bool = False
+    sealed: bool = False
 
     def __post_init__(self) -> None:
         if "_" in self.name:
@@ -80,6 +82,24 @@ def command_topic(name: str, owner: str, purpose: str, *, writers: tuple[str, ..
         readers=(owner,),
         writers=("gateway", "clock", *writers),
         keep=timedelta(days=3),
+    )
+
+
+def sealed_topic(name: str, owner: str, reader: str, purpose: str) -> Topic:
+    """A command topic with secrets in it: a quarter of an hour, and no dead letters.
+
+    Longer than the longest deadline of what lies on it.
+    """
+    return Topic(
+        name,
+        Kind.COMMAND,
+        owner,
+        purpose,
+        readers=(reader,),
+        writers=("gateway", "clock"),
+        keep=timedelta(minutes=15),
+        expires=True,
+        sealed=True,
     )
 
 
@@ -110,7 +130,51 @@ REACTION_EVENTS: Final = Topic(
     readers=("read_picks",),
 )
 
+AUTH_COMMANDS: Final = sealed_topic(
+    "auth.commands", "auth", "auth", "Sign-up, sign-in and every change of a credential, sealed."
+)
+AUTH_REFRESHES: Final = sealed_topic(
+    "auth.refreshes", "auth", "auth_refresh", "Refresh tokens to be exchanged, sealed; apart from sign-ins."
+)
+ACCOUNT_COMMANDS: Final = command_topic(
+    "account.commands", "auth", "What people want done with their account and sessions; no secrets."
+)
+ACCOUNT_EVENTS: Final = Topic(
+    "account.events",
+    Kind.STATE,
+    "auth",
+    "Accounts: handle, profile, roles, standing. No e-mail address, no credential.",
+    readers=("read_accounts",),
+)
+SESSION_EVENTS: Final = Topic(
+    "session.events",
+    Kind.STATE,
+    "auth",
+    "Sessions of accounts: when and on what they began, were used and ended.",
+    readers=("read_sessions",),
+)
+KEY_EVENTS: Final = Topic(
+    "key.events",
+    Kind.STATE,
+    "auth",
+    "Public keys: what commands are sealed to, and what access tokens are verified with.",
+    readers=("read_keys",),
+    personal=False,
+)
+
 TOPICS: Final = {
     topic.name: topic
-    for topic in (PICK_COMMANDS, PICK_EVENTS, THING_EVENTS, REACTION_COMMANDS, REACTION_EVENTS)
+    for topic in (
+        PICK_COMMANDS,
+        PICK_EVENTS,
+        THING_EVENTS,
+        REACTION_COMMANDS,
+        REACTION_EVENTS,
+        AUTH_COMMANDS,
+        AUTH_REFRESHES,
+        ACCOUNT_COMMANDS,
+        ACCOUNT_EVENTS,
+        SESSION_EVENTS,
+        KEY_EVENTS,
+    )
 }

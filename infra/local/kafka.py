@@ -51,6 +51,7 @@ auto.create.topics.enable=false
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=500
 log.cleaner.dedupe.buffer.size=8388608
+log.retention.check.interval.ms=30000
 """
 
 

@@ -1,7 +1,6 @@
 """Fresh secrets of a local stack, one file each as docker and kubernetes mount them."""
 
 import base64
-import hashlib
 import json
 import os
 import secrets
@@ -11,6 +10,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from infra.jwk import public_jwk
 from infra.roles import login_roles
 
 SUPERUSER = "postgres"
@@ -21,6 +21,8 @@ def create(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in (*(f"pg_{role}" for role in (SUPERUSER, *login_roles())), "valkey", "s3_access", "s3_secret"):
         _write(folder / name, secrets.token_urlsafe(24))
+    for name in ("auth_kek", "auth_lookup", "auth_pepper", "auth_refresh"):
+        _write(folder / name, f"1:{_base64url(secrets.token_bytes(32))}")
     if not (folder / "token_key.pem").exists() or not (folder / "token_ring.json").exists():
         _token_key(folder)
 
@@ -40,21 +42,7 @@ def _token_key(folder: Path) -> None:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     _write(folder / "token_key.pem", pem.decode(), again=True)
-    _write(folder / "token_ring.json", json.dumps({"keys": [_jwk(key.public_key())]}), again=True)
-
-
-def _jwk(key: ec.EllipticCurvePublicKey) -> dict[str, str]:
-    """The public key as JWK; its `kid` is the RFC 7638 thumbprint, so that it follows from the key alone."""
-    numbers = key.public_numbers()
-    required = {
-        "crv": "P-256",
-        "kty": "EC",
-        "x": _base64url(numbers.x.to_bytes(32, "big")),
-        "y": _base64url(numbers.y.to_bytes(32, "big")),
-    }
-    canonical = json.dumps(required, separators=(",", ":"), sort_keys=True)
-    thumbprint = _base64url(hashlib.sha256(canonical.encode()).digest())
-    return required | {"alg": "ES256", "use": "sig", "kid": thumbprint}
+    _write(folder / "token_ring.json", json.dumps({"keys": [public_jwk(key.public_key())]}), again=True)
 
 
 def _base64url(data: bytes) -> str:

@@ -10,6 +10,9 @@ from schemas.topics import COMPACTED_WITHIN, TOMBSTONES_KEPT, Topic
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
 """The broker limits batches: the sender's are 512 KiB, and a value of 256 KiB has headers beside it."""
 LONGEST_SEGMENT: Final = timedelta(days=1)
+SEALED_SEGMENT: Final = timedelta(minutes=1)
+SEALED_FILE: Final = timedelta(seconds=5)
+"""How long the broker keeps the file of a deleted segment of a sealed topic; its default is a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,9 @@ def broker_settings(topic: Topic, replication: int = 1) -> dict[str, str]:
         "min.insync.replicas": "2" if replication >= 3 else "1",
         "unclean.leader.election.enable": "false",
     }
-    return common | (_compacted() if topic.keep is None else _aged(topic.keep))
+    if topic.keep is None:
+        return common | _compacted()
+    return common | _aged(topic.keep) | (_sealed(topic.keep) if topic.sealed else {})
 
 
 def _aged(keep: timedelta) -> dict[str, str]:
@@ -54,6 +59,11 @@ def _aged(keep: timedelta) -> dict[str, str]:
         "retention.ms": _ms(keep),
         "segment.ms": _ms(min(keep / 4, LONGEST_SEGMENT)),
     }
+
+
+def _sealed(keep: timedelta) -> dict[str, str]:
+    """Ciphertext goes soon after its time: segments close each minute, and their files go at once."""
+    return {"segment.ms": _ms(min(keep / 4, SEALED_SEGMENT)), "file.delete.delay.ms": _ms(SEALED_FILE)}
 
 
 def _compacted() -> dict[str, str]:

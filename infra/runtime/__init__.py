@@ -7,6 +7,6 @@
 from infra.runtime.decider import Decider
 from infra.runtime.handlers import Db
 from infra.runtime.projection import Projection
-from infra.runtime.results import Batch, Effect, Item, Refusal, Unchanged
+from infra.runtime.results import Batch, Effect, Item, Outcome, Refusal, Reply, Unchanged
 
-__all__ = ["Batch", "Db", "Decider", "Effect", "Item", "Projection", "Refusal", "Unchanged"]
+__all__ = ["Batch", "Db", "Decider", "Effect", "Item", "Outcome", "Projection", "Refusal", "Reply", "Unchanged"]

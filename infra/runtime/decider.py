@@ -8,7 +8,7 @@ from infra.runtime.group import Group
 from infra.runtime.handlers import DEFAULT_COST, Db, Function, Handler, MessageType
 from infra.runtime.ledger import Entry
 from infra.runtime.records import Dead, Decoded, Incoming, Passed
-from infra.runtime.results import Item, Outcome
+from infra.runtime.results import Item, Outcome, Refusal
 from infra.runtime.waves import waves
 from schemas.message import Command, State, Tick, Tombstone
 from schemas.topics import Kind
@@ -25,7 +25,7 @@ class Decider(Group):
         self, kind: MessageType, *, cost: float = DEFAULT_COST, prepare: Function | None = None
     ) -> Callable[[Function], Function]:
         """Handle one type, a message at a time. `prepare(message, meta, db)` runs before the transaction,
-        and what it returns is the handler's fourth argument."""
+        and what it returns is the handler's fourth argument; a Refusal is the outcome at once."""
 
         def register(function: Function) -> Function:
             self.register(Handler(function, (kind,), many=False, cost=cost, prepare=prepare))
@@ -97,7 +97,7 @@ class Decider(Group):
         self, db: Db, fresh: Sequence[Dead | Incoming]
     ) -> tuple[list[Incoming], list[Dead], list[Incoming]]:
         """What can be handled, what is dead, and what is parked behind a dead one of its key."""
-        keyed = [each for each in fresh if each.key is not None and _ordered(each)]
+        keyed = [each for each in fresh if each.key is not None and self._parking(each)]
         topics, keys = [each.record.topic for each in keyed], [each.key or "" for each in keyed]
         closed = await letters.parked_keys(db, self.name, topics, keys) if keyed else set()
         living: list[Incoming] = []
@@ -107,7 +107,7 @@ class Decider(Group):
             key = (each.record.topic, each.key or "")
             if isinstance(each, Dead):
                 dead.append(each)
-                if each.key is not None and _ordered(each):
+                if each.key is not None and self._parking(each):
                     closed.add(key)
             elif key in closed:
                 parked.append(each)
@@ -133,22 +133,40 @@ class Decider(Group):
         return entries + [ledger.entry_of(self, each, outcome) for each, outcome in pairs]
 
     async def _set_aside(self, db: Db, dead: Sequence[Dead], parked: Sequence[Incoming]) -> None:
-        """Dead letters, and for commands the decision `parked`: their caller learns that it takes longer."""
-        await letters.insert(db, self.name, dead, parked)
+        """Dead letters, and for commands the decision `parked`: their caller learns that it takes longer.
+
+        Sealed commands leave nothing but the decision `failed`.
+        """
+        kept = [each for each in dead if not self._sealed(each)]
+        if kept or parked:
+            await letters.insert(db, self.name, kept, parked)
         aside: list[Dead | Incoming] = [*dead, *parked]
         rows = [
-            ledger.decision_row(each.meta, each.meta.subject[:200], "parked", None)
+            ledger.decision_row(each.meta, each.meta.subject[:200], *self._fate(each))
             for each in aside
             if each.meta and each.meta.type != Tick.__name__ and self._commands(each.record.topic)
         ]
         if rows:
             await ledger.decide(db, rows)
 
+    def _fate(self, each: Dead | Incoming) -> tuple[str, str | None]:
+        """Status and reason of a command that was set aside."""
+        return ("failed", each.reason) if isinstance(each, Dead) and self._sealed(each) else ("parked", None)
+
     def _commands(self, topic: str) -> bool:
         return self.topics[topic].kind is Kind.COMMAND
 
+    def _sealed(self, each: Dead | Incoming) -> bool:
+        return self.topics[each.record.topic].sealed
+
+    def _parking(self, each: Dead | Incoming) -> bool:
+        """Whether later messages of its key must wait behind it; ticks and sealed commands park nothing."""
+        return not self._sealed(each) and (each.meta is None or each.meta.type != Tick.__name__)
+
 
 async def _call(handler: Handler, each: Incoming, db: Db) -> Outcome:
+    if isinstance(each.prepared, Refusal):
+        return each.prepared
     extra = (each.prepared,) if handler.prepare else ()
     outcome: Outcome = await handler.function(each.message, each.meta, db, *extra)
     return outcome if outcome is not None else []
@@ -162,11 +180,6 @@ def _first(each: Dead | Incoming, seen: set[UUID]) -> bool:
         return False
     seen.add(each.meta.id)
     return True
-
-
-def _ordered(each: Dead | Incoming) -> bool:
-    """Whether later messages of its key must wait behind it; a tick parks nothing."""
-    return each.meta is None or each.meta.type != Tick.__name__
 
 
 def _forged(each: Incoming) -> bool:

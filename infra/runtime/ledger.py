@@ -14,12 +14,13 @@ from infra.runtime.fates import TooLargeError
 from infra.runtime.group import Group
 from infra.runtime.handlers import Db
 from infra.runtime.records import Incoming
-from infra.runtime.results import Effect, Outcome, Refusal, Unchanged
+from infra.runtime.results import Effect, Outcome, Refusal, Reply, Unchanged
 from schemas.envelope import Meta
 from schemas.message import Command, Message, State, Tombstone
 from schemas.topics import MAX_BODY
 
 DECISIONS_KEPT: Final = timedelta(days=8)
+ANSWERS_KEPT: Final = timedelta(minutes=10)
 PORTION: Final = 10_000
 
 
@@ -44,6 +45,7 @@ class Entry:
     after: UUID | None = None
     caused: list[Caused] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
+    sealed_answer: bytes | None = None
 
 
 def entry_of(group: Group, incoming: Incoming, outcome: Outcome) -> Entry:
@@ -52,11 +54,14 @@ def entry_of(group: Group, incoming: Incoming, outcome: Outcome) -> Entry:
         return Entry(incoming, "refused", outcome.reason, outcome.after)
     if isinstance(outcome, Unchanged):
         return Entry(incoming, "unchanged", after=outcome.after)
-    results: Sequence[Message | Effect] = [outcome] if isinstance(outcome, Message | Effect) else outcome
+    results: Sequence[Message | Effect | Reply]
+    results = [outcome] if isinstance(outcome, Message | Effect | Reply) else outcome
     entry = Entry(incoming, "decided" if results else "unchanged")
     for result in results:
         if isinstance(result, Effect):
             entry.effects.append(result)
+        elif isinstance(result, Reply):
+            entry.sealed_answer = result.sealed
         else:
             entry.caused.append(cause(group, incoming.meta, result, len(entry.caused)))
     return entry
@@ -117,7 +122,9 @@ async def write(db: Db, group: Group, entries: Sequence[Entry], *, again: bool =
 def _decision(entry: Entry) -> "DecisionRow":
     meta, about = entry.incoming.meta, entry.incoming.message
     resource = f"{about.subject}/{entry.incoming.key}" if isinstance(about, Message) else meta.subject
-    return decision_row(meta, resource, entry.status, entry.reason, len(entry.caused), entry.after)
+    return decision_row(
+        *(meta, resource, entry.status, entry.reason, len(entry.caused), entry.after, entry.sealed_answer)
+    )
 
 
 def _effects(group: Group, entry: Entry) -> list[tuple[UUID, str, str, str, UUID]]:
@@ -135,21 +142,29 @@ def _effects(group: Group, entry: Entry) -> list[tuple[UUID, str, str, str, UUID
 
 
 DecisionRow: TypeAlias = tuple[
-    UUID, UUID | None, str, str, str | None, str, str | None, int, UUID | None, datetime
+    UUID, UUID | None, str, str, str | None, str, str | None, int, UUID | None, bytes | None, datetime
 ]
 
 
 def decision_row(
-    meta: Meta, resource: str, status: str, reason: str | None, events: int = 0, after: UUID | None = None
+    meta: Meta,
+    resource: str,
+    status: str,
+    reason: str | None,
+    events: int = 0,
+    after: UUID | None = None,
+    sealed_answer: bytes | None = None,
 ) -> DecisionRow:
     """One row of `decision`."""
-    return (meta.id, meta.actor, meta.type, status, reason, resource, meta.body_hash, events, after, meta.at)
+    asked = (meta.id, meta.actor, meta.type)
+    return (*asked, status, reason, resource, meta.body_hash, events, after, sealed_answer, meta.at)
 
 
 DECIDE = """
-    INSERT INTO decision (command_id, actor, type, status, reason, resource, body_hash, events, after, at)
+    INSERT INTO decision (command_id, actor, type, status, reason, resource, body_hash, events, after,
+                          sealed_answer, at)
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                         $8::int[], $9::uuid[], $10::timestamptz[])
+                         $8::int[], $9::uuid[], $10::bytea[], $11::timestamptz[])
     ON CONFLICT (command_id)
 """
 DECIDE_AGAIN = f"""{DECIDE} DO UPDATE
@@ -203,3 +218,14 @@ async def prune(db: Db) -> None:
     """Forget old decisions, a portion at a time; they live as long as idempotency keys are kept."""
     while await db.execute(PRUNE, DECISIONS_KEPT, PORTION) == f"DELETE {PORTION}":
         continue
+
+
+FORGET_ANSWERS: Final = """
+    UPDATE decision SET sealed_answer = NULL
+     WHERE sealed_answer IS NOT NULL AND at < clock_timestamp() - $1::interval
+"""
+
+
+async def forget_answers(db: Db) -> None:
+    """Whoever waited for a sealed answer has it by now, or never will."""
+    await db.execute(FORGET_ANSWERS, ANSWERS_KEPT)

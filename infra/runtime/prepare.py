@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
 from infra.runtime.connection import LIMITS
 from infra.runtime.records import Decoded, Incoming
+from infra.runtime.results import Refusal
 from infra.settings import Settings
+from schemas.sealed import SealedCommand
 
 if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
@@ -18,12 +21,14 @@ else:
 
 AT_ONCE: Final = 3
 """Connections of the pool; with the group's own one it makes four."""
+EXPIRED: Final = Refusal("expired")
 
 
 class Preparation:
     """Runs `prepare(message, meta, db)` of the handlers that have one.
 
-    `db` is an autocommit connection of the group's own role.
+    `db` is an autocommit connection of the group's own role. A Refusal in place of a value is the outcome:
+    the handler is not called. So it is for a sealed command whose deadline has passed.
     """
 
     def __init__(self, settings: Settings, role: str) -> None:
@@ -43,6 +48,8 @@ class Preparation:
 
     async def _one(self, each: Incoming) -> Incoming:
         assert each.handler.prepare is not None
+        if _is_late(each):
+            return replace(each, prepared=EXPIRED)
         async with self._permits:
             pool = await self._connect()
             async with pool.acquire() as db:
@@ -65,3 +72,8 @@ class Preparation:
         if self._pool is not None:
             self._pool.terminate()
             self._pool = None
+
+
+def _is_late(each: Incoming) -> bool:
+    message = each.message
+    return isinstance(message, SealedCommand) and datetime.now(UTC) - each.meta.at > message.deadline

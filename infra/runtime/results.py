@@ -44,5 +44,12 @@ class Effect:
     payload: dict[str, Any]
 
 
-Outcome: TypeAlias = Refusal | Unchanged | Message | Effect | Sequence[Message | Effect]
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the sender alone can read; it lies in the decision, and not for long."""
+
+    sealed: bytes
+
+
+Outcome: TypeAlias = Refusal | Unchanged | Message | Effect | Reply | Sequence[Message | Effect | Reply]
 """What a handler returns for one message; an empty list is the same as Unchanged()."""

@@ -31,6 +31,7 @@ STUCK_AFTER: Final = 60.0
 EFFECTS_EVERY: Final = 0.5
 REPLAY_EVERY: Final = 1.0
 HOUSEKEEPING_EVERY: Final = 600.0
+ANSWERS_EVERY: Final = 30.0
 
 
 class RunningGroup:
@@ -64,6 +65,8 @@ class RunningGroup:
         ]
         if isinstance(self.group, Decider) and self.effects.functions:
             self._tasks.append(asyncio.create_task(self._effects()))
+        if any(topic.sealed for topic in self.group.topics.values()):
+            self._tasks.append(asyncio.create_task(self._forget_answers()))
 
     async def stop(self) -> None:
         """Finish the transaction at hand, then leave."""
@@ -104,6 +107,15 @@ class RunningGroup:
                     await self.waker.wake(self.group.name)
             except Exception as error:
                 log.warning("replay_put_off", group=self.group.name, error=describe(error))
+
+    async def _forget_answers(self) -> None:
+        while True:
+            await asyncio.sleep(ANSWERS_EVERY)
+            try:
+                async with self.side.use() as db:
+                    await ledger.forget_answers(db)
+            except Exception as error:
+                log.warning("answers_kept_longer", group=self.group.name, error=describe(error))
 
     async def _housekeeping(self) -> None:
         while True:

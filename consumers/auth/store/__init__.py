@@ -1,0 +1,1 @@
+"""SQL of auth, one file for each thing that it keeps."""

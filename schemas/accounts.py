@@ -1,0 +1,46 @@
+"""Accounts: what everybody may know of one, and what others rely on. No credential, no e-mail address."""
+
+from typing import Literal
+from uuid import UUID
+
+from schemas.message import State, Tombstone
+from schemas.topics import ACCOUNT_EVENTS
+from schemas.types import When
+
+Standing = Literal["active", "deactivated", "suspended"]
+
+
+class AccountState(State):
+    """The whole account after a fact.
+
+    `roles_changed_at` is when access tokens that were issued before became worthless.
+    """
+
+    subject = "accounts"
+    key_fields = ("account_id",)
+
+    account_id: UUID
+    handle: str
+    display_name: str = ""
+    bio: str = ""
+    links: tuple[str, ...] = ()
+    language: str = "en"
+    time_zone: str = "UTC"
+    roles: tuple[str, ...] = ("member",)
+    standing: Standing = "active"
+    opened_at: When
+    handle_changed_at: When | None = None
+    roles_changed_at: When | None = None
+
+
+class AccountOpened(AccountState, topic=ACCOUNT_EVENTS):
+    """Somebody has proven an e-mail address: the account begins."""
+
+
+class AccountGone(Tombstone, topic=ACCOUNT_EVENTS):
+    """The account is gone for good."""
+
+    subject = "accounts"
+    key_fields = ("account_id",)
+
+    account_id: UUID
