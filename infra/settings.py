@@ -2,9 +2,10 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -35,6 +36,24 @@ class Settings(BaseSettings):
     """Where a collector takes OTLP over HTTP, without the path `/v1/traces`; None exports nothing."""
     trace_ratio: float = Field(0.01, ge=0, le=1)
     """Which part of the traces is recorded; errors always are."""
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = Field(25, ge=1, lt=2**16)
+    smtp_tls: Literal["none", "starttls", "tls"] = "none"
+    """`starttls` (mostly port 587) and `tls` (mostly port 465) check the server's certificate."""
+    smtp_user: str | None = None
+    """Whom to log in as, with the secret `smtp_password`; None logs in as nobody."""
+    smtp_from: str = Field("pickly@localhost", pattern=r"^[!#-;=?A-Z^-~]+@[A-Za-z0-9.-]+$")
+    """The address that mail comes from; its domain names us to the server and stands in each Message-ID."""
+    smtp_seconds: float = Field(10, gt=0, le=10)
+    """How long sending one mail may take, all in all."""
+
+    @model_validator(mode="after")
+    def _no_password_in_the_clear(self) -> Self:
+        if self.smtp_user is not None and self.smtp_tls == "none":
+            raise ValueError(
+                "PICKLY_SMTP_USER needs PICKLY_SMTP_TLS=starttls or tls, which hide its password"
+            )
+        return self
 
     def secret(self, name: str) -> str:
         """The content of the secret file `name`, without surrounding white space."""
