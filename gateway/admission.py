@@ -5,13 +5,14 @@ Verified tokens are kept by hash until they end, because a signature costs more 
 
 import hashlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 from gateway.problems import ProblemError
 from infra.settings import Settings
-from infra.tokens import Claims, InvalidTokenError, verify
+from infra.tokens import NO_KEYS, Claims, InvalidTokenError, VerifyingKey, verify
 
 SCHEME: Final = b"bearer "
 KEPT: Final = 10_000
@@ -28,8 +29,10 @@ class Caller:
 class Tokens:
     """Checks the Authorization header."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, published: Mapping[str, VerifyingKey] = NO_KEYS) -> None:
+        """`published` are the keys of identity; it may change while this is used."""
         self._settings = settings
+        self._published = published
         self._verified: dict[bytes, Claims] = {}
 
     def claims(self, authorization: bytes | None) -> Claims | None:
@@ -48,7 +51,7 @@ class Tokens:
     def _verify(self, token: bytes, digest: bytes) -> Claims:
         self._verified.pop(digest, None)
         try:
-            claims = verify(token, settings=self._settings)
+            claims = verify(token, settings=self._settings, published=self._published)
         except InvalidTokenError as error:
             raise unauthorised(
                 f"The access token was not accepted: {error}.", b' error="invalid_token"'

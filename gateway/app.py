@@ -6,12 +6,13 @@ from starlette.types import ASGIApp
 
 from gateway.edge import Edge
 from gateway.pages import pages
-from gateway.routes import accounts, commands, feeds, picks, reactions, things
+from gateway.routes import accounts, auth, commands, feeds, picks, reactions, things
 from gateway.routing.declared import DeclaredRoute
 from gateway.routing.table import Table
 from gateway.services import Services
 
 ROUTERS: Final = (
+    auth.writes,
     picks.writes,
     picks.reads,
     reactions.writes,

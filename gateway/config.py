@@ -23,6 +23,8 @@ class GatewaySettings(BaseSettings):
     see_seconds: float = 5.0
     """How long a read with Pickly-After waits."""
     waiters: int = 10_000
+    hashing: int = 64
+    """How many requests for which a password is hashed may wait at a time."""
     trust_traceparent: bool = False
     """Whether a client's `traceparent` decides if a request is recorded; its trace is joined in any case."""
     page_cache_seconds: float = 1.0

@@ -9,6 +9,7 @@ from functools import partial
 from gateway.admission import Tokens
 from gateway.config import GatewaySettings
 from gateway.idempotency import Remembered
+from gateway.keys import PublicKeys
 from gateway.limits import Limiter, Plan
 from gateway.readiness import Readiness
 from gateway.reads import picks
@@ -28,6 +29,8 @@ class Services:
 
     limits: GatewaySettings
     tokens: Tokens
+    keys: PublicKeys
+    hashing: asyncio.Semaphore
     limiter: Limiter
     account_plan: Plan
     address_plan: Plan
@@ -53,17 +56,21 @@ async def open_services(settings: Settings, limits: GatewaySettings | None = Non
     valkey, waker, sender = connect(settings), Waker(settings), Sender(settings)
     async with open_database(settings, limits) as database:
         pages = PageCache(picks.SHOWN, limits)
+        keys = PublicKeys(database)
         waiter, readiness = Waiter(database, limits, pages.seen), Readiness(database, sender)
         await sender.start()
         tasks = (
             asyncio.create_task(waker.listen(partial(_moved, pages, waiter)), name="waker"),
             asyncio.create_task(waiter.run(), name="waiter"),
             asyncio.create_task(readiness.run(), name="readiness"),
+            asyncio.create_task(keys.run(), name="keys"),
         )
         try:
             yield Services(
                 limits=limits,
-                tokens=Tokens(settings),
+                tokens=Tokens(settings, keys.ring),
+                keys=keys,
+                hashing=asyncio.Semaphore(limits.hashing),
                 limiter=Limiter(valkey),
                 account_plan=Plan("account", limits.account_rate, limits.account_burst),
                 address_plan=Plan("address", limits.address_rate, limits.address_burst),

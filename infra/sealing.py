@@ -24,6 +24,8 @@ from schemas.sealed import Box, Contents, SealedCommand
 SUITE: Final = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
+REFUSED: Final = "refused"
+"""Field of an answer that is a "no" although something happened; its value is the reason."""
 
 C = TypeVar("C", bound=Contents)
 

@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     """Where a collector takes OTLP over HTTP, without the path `/v1/traces`; None exports nothing."""
     trace_ratio: float = Field(0.01, ge=0, le=1)
     """Which part of the traces is recorded; errors always are."""
+    site: str = "http://127.0.0.1:8000"
+    """Where people find Pickly: what links in mails begin with."""
     smtp_host: str = "127.0.0.1"
     smtp_port: int = Field(25, ge=1, lt=2**16)
     smtp_tls: Literal["none", "starttls", "tls"] = "none"

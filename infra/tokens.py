@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal, Self
+from typing import Final, Literal, Self, TypeAlias
 from uuid import UUID, uuid4
 
 import jiter
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from jose import jwk, jws
 from jose.backends.base import Key
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from infra.jwk import public_jwk
 from infra.settings import Settings
 from infra.settings import settings as process_settings
 from schemas.ids import account_id
@@ -41,6 +41,7 @@ SEGMENT: Final = re.compile(r"[A-Za-z0-9_-]+")
 BACKEND: Final = "jose.backends.cryptography_backend"
 
 
+VerifyingKey: TypeAlias = Key
 NO_KEYS: Final[Mapping[str, Key]] = MappingProxyType({})
 
 
@@ -95,7 +96,10 @@ class SigningKey:
     def of(cls, kid: str, secret: bytes) -> Self:
         """From PKCS #8 in DER."""
         private = serialization.load_der_private_key(secret, None)
-        return cls(kid, jwk.construct(private, ALGORITHM))
+        pem = private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        return cls(kid, jwk.construct(pem, ALGORITHM))
 
 
 def handle_of(text: str) -> str:
@@ -107,7 +111,7 @@ def handle_of(text: str) -> str:
 
 
 def verify(
-    token: str | bytes, *, settings: Settings | None = None, published: Mapping[str, Key] = NO_KEYS
+    token: str | bytes, *, settings: Settings | None = None, published: Mapping[str, VerifyingKey] = NO_KEYS
 ) -> Claims:
     """Check a token; raises InvalidTokenError for anything but a good one.
 
@@ -156,9 +160,9 @@ def issue(claims: Claims, key: SigningKey, token_id: str) -> str:
     return jws.sign(fields, key.key, headers={"typ": TYPE, "kid": key.kid}, algorithm=ALGORITHM)
 
 
-def public_key(point: bytes) -> Key:
+def public_key(point: bytes) -> VerifyingKey:
     """A published key, from its uncompressed point (SEC 1). Raises ValueError."""
-    return jwk.construct(ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point), ALGORITHM)
+    return jwk.construct(public_jwk(point), ALGORITHM)
 
 
 def self_test(settings: Settings) -> None:

@@ -25,5 +25,5 @@ def pick_id(author_id: UUID, thing_id: UUID) -> UUID:
 
 
 def made_by(command_id: UUID, kind: str) -> UUID:
-    """The id of a subject without a natural one, of this kind (`accounts`, `sessions`): its first command's."""
+    """The id of a subject without a natural one, of a kind like `sessions`: it follows from its command."""
     return uuid5(command_id, kind)

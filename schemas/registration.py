@@ -3,6 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
+from schemas.identity_types import Email, Handle, Password
 from schemas.sealed import Contents, SealedCommand
 from schemas.topics import AUTH_COMMANDS
 
@@ -19,9 +20,9 @@ class RegistrationCommand(SealedCommand):
 class RegisterContents(Contents):
     """Who wants an account. `address` is that of the network."""
 
-    handle: str
-    email: str
-    password: str
+    handle: Handle
+    email: Email
+    password: Password
     address: str = ""
 
 

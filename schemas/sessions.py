@@ -1,22 +1,33 @@
 """Sessions: signing in, and what becomes of a session."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
+from pydantic import StringConstraints
+
+from schemas.identity_types import EMAIL_MAX, PasswordGiven
 from schemas.message import State, Tombstone
 from schemas.sealed import Contents, SealedCommand
-from schemas.topics import AUTH_COMMANDS, SESSION_EVENTS
-from schemas.types import When
+from schemas.topics import AUTH_COMMANDS, AUTH_REFRESHES, SESSION_EVENTS
+from schemas.types import CLEAN, LINE, When
 
-EndReason = Literal["signed_out", "ended_by_owner", "ended_by_staff", "replayed", "password_changed", "expired"]
+EndReason = Literal[
+    "signed_out", "ended_by_owner", "ended_by_staff", "replayed", "password_changed", "expired"
+]
+
+
+Device = Annotated[str, StringConstraints(max_length=60, strip_whitespace=True), CLEAN, LINE]
+Identifier = Annotated[
+    str, StringConstraints(min_length=1, max_length=EMAIL_MAX, strip_whitespace=True), CLEAN, LINE
+]
 
 
 class SignInContents(Contents):
     """Handle or e-mail address, and the password; `device` is what the session will be called."""
 
-    identifier: str
-    password: str
-    device: str = ""
+    identifier: Identifier
+    password: PasswordGiven
+    device: Device = ""
     address: str = ""
 
 
@@ -26,6 +37,23 @@ class SignIn(SealedCommand, topic=AUTH_COMMANDS):
     subject = "sessions"
     key_fields = ("session_id",)
     contents = SignInContents
+
+    session_id: UUID
+
+
+class RefreshContents(Contents):
+    """The refresh token; its session's id, which begins it, is no secret."""
+
+    token: str
+    address: str = ""
+
+
+class RefreshTokens(SealedCommand, topic=AUTH_REFRESHES):
+    """Exchange a refresh token for the next one and an access token."""
+
+    subject = "sessions"
+    key_fields = ("session_id",)
+    contents = RefreshContents
 
     session_id: UUID
 

@@ -1,5 +1,7 @@
-"""The two deciders of identity. They share one schema; refreshes have a topic of their own, so that a storm of
-sign-ins does not delay them."""
+"""The two deciders of identity, over one schema.
+
+Refreshes have a topic of their own, so that a storm of sign-ins does not delay them.
+"""
 
 from typing import Final
 

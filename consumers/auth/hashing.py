@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, TypeVar
 
 from argon2 import Parameters, Type, extract_parameters
@@ -16,6 +17,7 @@ from argon2.exceptions import VerifyMismatchError
 from argon2.low_level import ARGON2_VERSION, hash_secret, verify_secret
 from prometheus_client import Counter
 
+from consumers.auth import vault
 from consumers.auth.config import AuthSettings
 
 EVALUATIONS: Final = Counter(
@@ -131,3 +133,10 @@ def _parts(stored: str) -> tuple[str, str]:
     """The id of the pepper and the PHC string, which begins with $."""
     pepper, _, rest = stored.partition("$")
     return pepper, f"${rest}"
+
+
+@cache
+def hasher() -> Hasher:
+    """The one of this process, with its settings and peppers."""
+    peppers = vault.ring(vault.PEPPER)
+    return Hasher(AuthSettings(), Peppers(peppers.newest, peppers.keys))

@@ -1,4 +1,4 @@
-"""Key pairs of identity: what commands are sealed to, and what access tokens are signed with. Made anew daily."""
+"""Key pairs of identity, made anew daily: what commands are sealed to, what access tokens are signed with."""
 
 import hashlib
 from collections.abc import Sequence
@@ -26,8 +26,7 @@ LIFETIME: Final = timedelta(days=1)
 KNOWN_AFTER: Final = timedelta(minutes=1)
 """How long a signing key is published before it is used, so that every gateway has it by then."""
 OUTLIVES: Final = timedelta(hours=1)
-"""How long an old pair is kept beside its successor: longer than a sealed topic keeps a record, and longer than
-an access token is valid."""
+"""How long an old pair is kept beside its successor: longer than a sealed record or an access token lives."""
 
 
 def _about(key_id: str) -> str:
@@ -59,7 +58,7 @@ def signing_pair(at: datetime) -> KeyPair:
     public = private.public_key().public_bytes(
         serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
     )
-    return _kept(thumbprint(private.public_key()), "sign", public, secret, at)
+    return _kept(thumbprint(public), "sign", public, secret, at)
 
 
 MAKERS: Final = {"seal": sealing_pair, "sign": signing_pair}

@@ -66,7 +66,7 @@ class CommandRoute(DeclaredRoute):
         command = self._command(values, raw, Caller(claims.account, identity.command_id))
         await incoming.services.remembered.check(identity)
         incoming.added.append((b"pickly-command", str(identity.command_id).encode()))
-        await self._send(incoming, command, _meta(command, claims.account, identity, expected))
+        await send(incoming, command, _meta(command, claims.account, identity, expected))
         return await self._answer(incoming, command, claims.account, identity)
 
     def _command(self, values: dict[str, object], raw: bytes, caller: Caller) -> Command:
@@ -79,19 +79,6 @@ class CommandRoute(DeclaredRoute):
         except ValidationError as error:
             raise broken_rules(error) from None
         return command
-
-    async def _send(self, incoming: Incoming, command: Command, meta: Meta) -> None:
-        """Returns when the broker has acknowledged; the sender has a deadline of two seconds."""
-        try:
-            await incoming.services.sender.send(command, meta)
-        except OutcomeUnknownError:
-            raise ProblemError("outcome-unknown", _UNKNOWN) from None
-        except SenderFullError:
-            raise ProblemError("busy", "Too many commands wait to be accepted; try again soon.") from None
-        except NotSentError:
-            raise ProblemError("not-sent", "The broker does not answer; nothing was accepted.") from None
-        except RecordTooLargeError as error:
-            raise ProblemError("too-large", f"The command is too large: {error}.") from None
 
     async def _answer(self, incoming: Incoming, command: Command, actor: UUID, identity: Identity) -> Answer:
         resource = path_of(command.about)
@@ -107,6 +94,20 @@ class CommandRoute(DeclaredRoute):
                 raise
             shown = None
         return shown or accepted(identity, resource)
+
+
+async def send(incoming: Incoming, command: Command, meta: Meta) -> None:
+    """Returns when the broker has acknowledged; raises ProblemError, after two seconds at the latest."""
+    try:
+        await incoming.services.sender.send(command, meta)
+    except OutcomeUnknownError:
+        raise ProblemError("outcome-unknown", _UNKNOWN) from None
+    except SenderFullError:
+        raise ProblemError("busy", "Too many commands wait to be accepted; try again soon.") from None
+    except NotSentError:
+        raise ProblemError("not-sent", "The broker does not answer; nothing was accepted.") from None
+    except RecordTooLargeError as error:
+        raise ProblemError("too-large", f"The command is too large: {error}.") from None
 
 
 _UNKNOWN: Final = (

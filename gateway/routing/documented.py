@@ -117,6 +117,24 @@ def command_answers(*, creates: bool, if_match: IfMatch) -> Responses:
     return answers
 
 
+def sealed_answers(status: int, refusals: Sequence[str]) -> Responses:
+    """The answers of a route with secrets beside its body."""
+    answers = problems(
+        *("malformed", "unauthorised", *refusals, "request-timeout", "too-large", "unsupported-media-type"),
+        *(
+            "invalid",
+            "too-many-requests",
+            "headers-too-large",
+            "command-failed",
+            "outcome-unknown",
+            "not-sent",
+        ),
+        *("busy", "unavailable", "no-answer-yet", "expired", "unreadable"),
+    )
+    answers[status] = {"headers": headers("Pickly-Command")}
+    return answers
+
+
 def read_headers(reads: Sequence[str], may: str) -> dict[str, object]:
     """The request headers of a read route; without a need for a token it is optional."""
     names = ("IfNoneMatch", "PicklyAfter") if reads else ()

@@ -41,8 +41,11 @@ def _token_key(folder: Path) -> None:
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+    point = key.public_key().public_bytes(
+        serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+    )
     _write(folder / "token_key.pem", pem.decode(), again=True)
-    _write(folder / "token_ring.json", json.dumps({"keys": [public_jwk(key.public_key())]}), again=True)
+    _write(folder / "token_ring.json", json.dumps({"keys": [public_jwk(point)]}), again=True)
 
 
 def _base64url(data: bytes) -> str:

@@ -9,4 +9,15 @@ from infra.runtime.handlers import Db
 from infra.runtime.projection import Projection
 from infra.runtime.results import Batch, Effect, Item, Outcome, Refusal, Reply, Unchanged
 
-__all__ = ["Batch", "Db", "Decider", "Effect", "Item", "Outcome", "Projection", "Refusal", "Reply", "Unchanged"]
+__all__ = [
+    "Batch",
+    "Db",
+    "Decider",
+    "Effect",
+    "Item",
+    "Outcome",
+    "Projection",
+    "Refusal",
+    "Reply",
+    "Unchanged",
+]

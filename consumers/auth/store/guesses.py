@@ -36,7 +36,7 @@ COUNT: Final = """
        SET failures = CASE WHEN g.at < $2 - $6::interval THEN 1 ELSE g.failures + 1 END,
            at = $2,
            next_at = $2 + CASE WHEN g.at < $2 - $6::interval OR g.failures + 1 < $3 THEN interval '0'
-                               ELSE least($5, $4 * 2 ^ least(g.failures + 1 - $3, 20)) * interval '1 second' END
+                               ELSE least($5, $4 * 2 ^ least(g.failures + 1 - $3, 20)) * interval '1 s' END
      WHERE g.next_at <= $2
     RETURNING true
 """

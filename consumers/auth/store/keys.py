@@ -35,7 +35,7 @@ async def destroy(db: Db, use: str, before: datetime) -> list[str]:
     """Delete the pairs that had a successor before a moment; their ids."""
     rows = await db.fetch(
         "DELETE FROM key_pair k WHERE use = $1 AND EXISTS ("
-        "SELECT FROM key_pair newer WHERE newer.use = k.use AND newer.made_at > k.made_at AND newer.made_at < $2)"
+        "SELECT FROM key_pair n WHERE n.use = k.use AND n.made_at > k.made_at AND n.made_at < $2)"
         " RETURNING key_id",
         use,
         before,

@@ -42,7 +42,9 @@ async def add(db: Db, new: Registration) -> None:
 
 async def get(db: Db, account_id: UUID) -> Registration | None:
     """The registration, locked until the end of the transaction."""
-    row = await db.fetchrow(f"SELECT {COLUMNS} FROM registration WHERE account_id = $1 FOR UPDATE", account_id)
+    row = await db.fetchrow(
+        f"SELECT {COLUMNS} FROM registration WHERE account_id = $1 FOR UPDATE", account_id
+    )
     return Registration(*row[:-1]) if row else None
 
 

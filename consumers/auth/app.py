@@ -1,0 +1,15 @@
+"""Identity, the table of contents: each module holds the handlers of one subject, 3 to 15 lines each.
+
+registration  an account begins when its e-mail address is proven
+signing_in    a session begins
+refreshing    a refresh token is exchanged, by a decider of its own
+chores        what is due each minute
+"""
+
+from consumers.auth import chores, refreshing, registration, signing_in
+from consumers.auth.group import auth, auth_refresh
+from consumers.auth.letters import MAIL, deliver
+
+auth.effect(MAIL)(deliver)
+
+__all__ = ["auth", "auth_refresh", "chores", "refreshing", "registration", "signing_in"]

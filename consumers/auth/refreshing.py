@@ -1,0 +1,71 @@
+"""Exchanging refresh tokens: each is used once, a lost answer can be asked for again, theft ends all."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from consumers.auth import access, key_pairs, refresh_tokens
+from consumers.auth.group import auth_refresh
+from consumers.auth.rotation import No, Repeat, Rotate, decide
+from consumers.auth.store import accounts, sessions
+from consumers.auth.store.sessions import Held
+from infra.runtime import Db, Refusal, Reply
+from infra.sealing import REFUSED, Opened
+from schemas.envelope import Meta
+from schemas.message import Message
+from schemas.sessions import RefreshContents, RefreshTokens, SessionEnded, SessionSeen
+
+
+async def opened(wish: RefreshTokens, meta: Meta, db: Db) -> Opened[RefreshContents] | Refusal:
+    """Open the box."""
+    return await key_pairs.opened(RefreshContents, wish, meta, db)
+
+
+@auth_refresh.on(RefreshTokens, prepare=opened)
+async def refresh(
+    wish: RefreshTokens, meta: Meta, db: Db, seen: Opened[RefreshContents]
+) -> Sequence[Message | Reply] | Refusal:
+    """The current token gives its successor, its parent the same one for a minute; an older ends all."""
+    token = refresh_tokens.parse(seen.contents.token)
+    held = await sessions.get(db, wish.session_id)
+    if token is None or token.session != wish.session_id or held is None:
+        return Refusal("refresh_refused")
+    outcome = decide(held.family, access.family_key(wish.session_id), token, meta.at)
+    if outcome is No.REPLAY:
+        return [await revoke(db, held, meta), Reply(seen.answer({REFUSED: "refresh_refused"}))]
+    if isinstance(outcome, No):
+        return Refusal("refresh_refused")
+    return await renewed(db, held, outcome, meta, seen)
+
+
+async def revoke(db: Db, held: Held, meta: Meta) -> SessionEnded:
+    """Somebody else holds a token of this family: it ends, and its owner learns why."""
+    fields = held.session.model_dump() | {"ended_at": meta.at, "end_reason": "replayed"}
+    ended = SessionEnded(**fields | {"version": held.session.version + 1})
+    await sessions.save(db, replace(held, session=ended, changed_by=meta.id))
+    return ended
+
+
+async def renewed(
+    db: Db, held: Held, outcome: Rotate | Repeat, meta: Meta, seen: Opened[RefreshContents]
+) -> Sequence[Message | Reply] | Refusal:
+    """New tokens; the session was seen now."""
+    account = await accounts.get(db, held.session.account_id)
+    if account is None or account.account.standing == "suspended":
+        return Refusal("refresh_refused")
+    answer = await access.tokens(
+        db,
+        account.account,
+        held.session,
+        outcome.token,
+        at=meta.at,
+        factor_at=held.factor_at,
+        token_id=meta.id,
+    )
+    reply = Reply(seen.answer(answer))
+    if isinstance(outcome, Repeat):
+        return [reply]
+    fields = held.session.model_dump() | {"seen_at": meta.at, "place": access.coarse(seen.contents.address)}
+    session = SessionSeen(**fields | {"version": held.session.version + 1})
+    family = replace(outcome.family, expires_at=meta.at + access.SESSION_ENDS)
+    await sessions.save(db, replace(held, session=session, family=family, changed_by=meta.id))
+    return [session, reply]

@@ -1,0 +1,126 @@
+"""Opening an account: a registration waits for the proof of its e-mail address, then the account begins.
+
+Whether an address has an account already is told to that address alone: nothing else depends on it.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from consumers.auth import key_pairs, letters, policy, vault
+from consumers.auth.group import HASHING, auth
+from consumers.auth.handles import skeleton
+from consumers.auth.hashing import hasher
+from consumers.auth.store import accounts, registrations
+from consumers.auth.store.registrations import Registration
+from infra.runtime import Db, Effect, Refusal, Reply
+from infra.sealing import NONCE_BYTES, Opened, b64, encrypt
+from schemas.accounts import AccountOpened
+from schemas.envelope import Meta
+from schemas.message import Message
+from schemas.registration import ConfirmRegistration, ProofContents, Register, RegisterContents
+
+CONFIRMED_WITHIN: Final = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A registration that breaks no rule, its password hashed."""
+
+    opened: Opened[RegisterContents]
+    password: str
+
+
+async def checked(wish: Register, meta: Meta, db: Db) -> Wanted | Refusal:
+    """Open the box, look at the rules, hash the password."""
+    opened = await key_pairs.opened(RegisterContents, wish, meta, db)
+    if isinstance(opened, Refusal):
+        return opened
+    contents = opened.contents
+    refused = policy.handle(contents.handle) or policy.password(
+        contents.password, alone=True, near=(contents.handle, contents.email)
+    )
+    if refused is not None:
+        return refused
+    return Wanted(opened, await hasher().hashed(contents.password, opened.draw("salt")))
+
+
+@auth.on(Register, cost=HASHING, prepare=checked)
+async def register(wish: Register, meta: Meta, db: Db, wanted: Wanted) -> Effect | Refusal:
+    """A handle is reserved for a day, and a mail goes out; to a known address it is another mail."""
+    contents = wanted.opened.contents
+    bare, until = skeleton(contents.handle), meta.at + CONFIRMED_WITHIN
+    if not await accounts.claim_handle(db, bare, contents.handle, wish.account_id, until, meta.at):
+        return Refusal("handle_taken")
+    found = vault.lookup("email", policy.mailbox(contents.email))
+    known = await accounts.by_email(db, found) is not None
+    secret = wanted.opened.draw("proof")
+    new = _registration(wish, meta, wanted, found, None if known else secret)
+    wrapped = _data_key(wish, wanted)
+    await accounts.keep_data_key(db, wish.account_id, wrapped)
+    await registrations.add(db, new)
+    return letters.letter(
+        "known_registration" if known else "confirm_registration",
+        wish.account_id,
+        contents.handle,
+        contents.email,
+        wrapped=wrapped,
+        nonce=wanted.opened.draw("letter", NONCE_BYTES),
+        token=b64(wish.account_id.bytes + secret),
+    )
+
+
+def _data_key(wish: Register, wanted: Wanted) -> bytes:
+    """The new account's data key, wrapped."""
+    opened, about = wanted.opened, vault.data_key_about(wish.account_id)
+    return vault.wrap(opened.draw("wrapping", NONCE_BYTES), opened.draw("data key"), about)
+
+
+def _registration(
+    wish: Register, meta: Meta, wanted: Wanted, email_hash: bytes, secret: bytes | None
+) -> Registration:
+    opened, contents = wanted.opened, wanted.opened.contents
+    about = vault.email_about(wish.account_id)
+    nonce = opened.draw("email", NONCE_BYTES)
+    return Registration(
+        account_id=wish.account_id,
+        handle=contents.handle,
+        skeleton=skeleton(contents.handle),
+        email_hash=email_hash,
+        email=encrypt(opened.draw("data key"), nonce, contents.email.encode(), about),
+        password=wanted.password,
+        password_length=len(contents.password),
+        proof=hashlib.sha256(secret).digest() if secret else None,
+        expires_at=meta.at + CONFIRMED_WITHIN,
+    )
+
+
+async def proof(wish: ConfirmRegistration, meta: Meta, db: Db) -> Opened[ProofContents] | Refusal:
+    """Open the box."""
+    return await key_pairs.opened(ProofContents, wish, meta, db)
+
+
+@auth.on(ConfirmRegistration, prepare=proof)
+async def confirm_registration(
+    wish: ConfirmRegistration, meta: Meta, db: Db, opened: Opened[ProofContents]
+) -> Sequence[Message | Reply] | Refusal:
+    """Who has what was sent to the address owns it; the account begins, once."""
+    found = await registrations.get(db, wish.account_id)
+    if found is None or found.expires_at <= meta.at or not _proves(found, opened.contents.secret):
+        return Refusal("link_invalid")
+    account = AccountOpened(account_id=found.account_id, handle=found.handle, opened_at=meta.at, version=1)
+    secrets = accounts.Secrets(found.email_hash, found.email, found.password, found.password_length)
+    if not await accounts.add(db, account, secrets, meta.id):
+        return Refusal("link_invalid")
+    await accounts.claim_handle(db, found.skeleton, found.handle, found.account_id, None, meta.at)
+    await registrations.remove(db, found.account_id)
+    return [account, Reply(opened.answer({"account_id": str(found.account_id), "handle": found.handle}))]
+
+
+def _proves(found: Registration, secret: str) -> bool:
+    return found.proof is not None and hmac.compare_digest(
+        found.proof, hashlib.sha256(policy.unb64_or_nothing(secret)).digest()
+    )

@@ -1,0 +1,104 @@
+"""Signing in: a password is checked before the transaction, and counted before it is checked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from consumers.auth import access, key_pairs, policy, vault
+from consumers.auth.group import HASHING, auth
+from consumers.auth.hashing import hasher
+from consumers.auth.store import accounts, guesses, sessions
+from consumers.auth.store.accounts import Credentials
+from consumers.auth.store.guesses import Guess
+from infra.runtime import Db, Refusal, Reply
+from infra.sealing import Opened
+from schemas.accounts import AccountState
+from schemas.envelope import Meta
+from schemas.message import Message
+from schemas.sessions import SessionStarted, SignIn, SignInContents
+
+FREE_OF_PAIR: Final = 5
+FREE_OF_ACCOUNT: Final = 20
+FREE_OF_ADDRESS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A sign-in after its password was looked at; `found` is who has that name and that password."""
+
+    opened: Opened[SignInContents]
+    found: Credentials | None
+    guesses: Sequence[Guess]
+    rehashed: str | None = None
+
+
+async def checked(wish: SignIn, meta: Meta, db: Db) -> Checked | Refusal:
+    """Open the box, count the guess, check the password; for an unknown name all the same."""
+    opened = await key_pairs.opened(SignInContents, wish, meta, db)
+    if isinstance(opened, Refusal):
+        return opened
+    contents = opened.contents
+    counted = guesses_at(contents.identifier, contents.address)
+    if not await guesses.admit(db, counted, meta.at):
+        return Refusal("too_many_attempts")
+    found = await named(db, contents.identifier)
+    stored = found.password if found else None
+    if not await hasher().matches(stored, contents.password) or stored is None:
+        return Checked(opened, None, counted)
+    rehashed = None
+    if hasher().needs_rehash(stored):
+        rehashed = await hasher().hashed(contents.password, opened.draw("salt"))
+    return Checked(opened, found, counted, rehashed)
+
+
+def guesses_at(identifier: str, address: str) -> list[Guess]:
+    """The counters of a guess at somebody's password: of the address, of the two, of the name."""
+    name = policy.mailbox(identifier) if "@" in identifier else identifier.lower()
+    return [
+        Guess.at("address", access.coarse(address), FREE_OF_ADDRESS),
+        Guess.at("pair", f"{name} {address}", FREE_OF_PAIR),
+        Guess.at("name", name, FREE_OF_ACCOUNT),
+    ]
+
+
+async def named(db: Db, identifier: str) -> Credentials | None:
+    """Whom a handle or an e-mail address means; the handle may have its @ before it."""
+    bare = identifier.removeprefix("@")
+    if "@" in bare:
+        return await accounts.by_email(db, vault.lookup("email", policy.mailbox(bare)))
+    return await accounts.by_handle(db, bare.lower())
+
+
+@auth.on(SignIn, cost=HASHING, prepare=checked)
+async def sign_in(wish: SignIn, meta: Meta, db: Db, seen: Checked) -> Sequence[Message | Reply] | Refusal:
+    """A right password begins a session; a wrong one and an unknown name are the same."""
+    held = await accounts.get(db, seen.found.account_id) if seen.found else None
+    if held is None or seen.found is None or held.password_version != seen.found.password_version:
+        return Refusal("credentials_wrong")
+    if held.account.standing == "suspended":
+        return Refusal("suspended")
+    if seen.rehashed is not None:
+        await accounts.rehash(db, seen.found.account_id, seen.rehashed)
+    await guesses.forgive(db, seen.guesses[1:])
+    return await begin(db, held.account, wish, meta, seen.opened)
+
+
+async def begin(
+    db: Db, account: AccountState, wish: SignIn, meta: Meta, opened: Opened[SignInContents]
+) -> Sequence[Message | Reply]:
+    """A session of one factor begins."""
+    session = SessionStarted(
+        session_id=wish.session_id,
+        account_id=account.account_id,
+        device=opened.contents.device,
+        place=access.coarse(opened.contents.address),
+        started_at=meta.at,
+        seen_at=meta.at,
+        version=1,
+    )
+    refresh, family = access.new_family(wish.session_id, opened.draw("refresh"), meta.at)
+    await sessions.add(db, session, family, meta.id)
+    answer = await access.tokens(
+        db, account, session, refresh, at=meta.at, factor_at=meta.at, token_id=meta.id
+    )
+    return [session, Reply(opened.answer(answer))]

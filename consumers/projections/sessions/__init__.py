@@ -1,0 +1,1 @@
+"""Shows sessions to their owners, and to every gateway which of them have ended."""

@@ -1,0 +1,130 @@
+"""Identity: open an account, sign in, renew tokens."""
+
+from typing import Final
+from uuid import UUID
+
+from gateway.problems import ProblemError
+from gateway.routes.picks import Strict
+from gateway.routing.sealed import SealedRouter, Sealing, Visit
+from infra.sealing import b64, unb64
+from schemas import ids
+from schemas.identity_types import Email, Handle, Password, PasswordGiven
+from schemas.registration import ConfirmRegistration, ProofContents, Register, RegisterContents
+from schemas.sessions import (
+    Device,
+    Identifier,
+    RefreshContents,
+    RefreshTokens,
+    SignIn,
+    SignInContents,
+)
+
+writes: Final = SealedRouter("Identity")
+
+
+class NewAccount(Strict):
+    """Who wants an account."""
+
+    handle: Handle
+    email: Email
+    password: Password
+
+
+class Sent(Strict):
+    """A mail is on its way to the address that was given."""
+
+    status: str = "done"
+
+
+@writes.sealed(
+    "POST",
+    "/v1/auth/registrations",
+    may="auth.public",
+    shows=Sent,
+    status=202,
+    hashes=True,
+    refusals=("handle-reserved", "handle-taken", "password-too-short"),
+)
+def register(new: NewAccount, visitor: Visit) -> Sealing[Register]:
+    """Ask for an account. A mail with a code goes to the address; the account begins when it is confirmed."""
+    contents = RegisterContents(**new.model_dump(), address=visitor.address)
+    return Sealing(Register, contents, {"account_id": ids.made_by(visitor.command_id, "accounts")})
+
+
+class Confirmed(Strict):
+    """The account that has begun."""
+
+    account_id: UUID
+    handle: str
+
+
+@writes.sealed(
+    "PUT",
+    "/v1/auth/email-verifications/{token}",
+    may="auth.public",
+    shows=Confirmed,
+    refusals=("link-invalid",),
+)
+def confirm_registration(token: str, visitor: Visit) -> Sealing[ConfirmRegistration]:
+    """Confirm an e-mail address with the code that was sent there."""
+    account_id, secret = halves(token)
+    contents = ProofContents(secret=secret, address=visitor.address)
+    return Sealing(ConfirmRegistration, contents, {"account_id": account_id})
+
+
+class Credentials(Strict):
+    """Handle or e-mail address, and password; `device` is what the session will be called."""
+
+    identifier: Identifier
+    password: PasswordGiven
+    device: Device = ""
+
+
+class SignedIn(Strict):
+    """Tokens (RFC 6749 section 5.1). The refresh token is good for one use."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+    refresh_token: str
+    session_id: UUID
+    account_id: UUID
+    handle: str
+
+
+@writes.sealed(
+    "POST",
+    "/v1/auth/sessions",
+    may="auth.public",
+    shows=SignedIn,
+    status=201,
+    hashes=True,
+    refusals=("credentials-wrong", "suspended", "too-many-attempts"),
+)
+def sign_in(credentials: Credentials, visitor: Visit) -> Sealing[SignIn]:
+    """Sign in with a password."""
+    contents = SignInContents(**credentials.model_dump(), address=visitor.address)
+    return Sealing(SignIn, contents, {"session_id": ids.made_by(visitor.command_id, "sessions")})
+
+
+class Refresh(Strict):
+    """The refresh token."""
+
+    refresh_token: str
+
+
+@writes.sealed("POST", "/v1/auth/tokens", may="auth.public", shows=SignedIn, refusals=("refresh-refused",))
+def refresh_tokens(refresh: Refresh, visitor: Visit) -> Sealing[RefreshTokens]:
+    """Exchange a refresh token for the next one and a new access token."""
+    session_id, _ = halves(refresh.refresh_token, "refresh-refused")
+    contents = RefreshContents(token=refresh.refresh_token, address=visitor.address)
+    return Sealing(RefreshTokens, contents, {"session_id": session_id})
+
+
+def halves(token: str, problem: str = "link-invalid") -> tuple[UUID, str]:
+    """The id that begins a token, and the rest, which is secret. Raises ProblemError."""
+    try:
+        raw = unb64(token)
+        return UUID(bytes=raw[:16]), b64(raw[16:])
+    except ValueError:
+        raise ProblemError(problem, "This is not one of our codes; copy it whole.") from None
