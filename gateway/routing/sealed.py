@@ -167,7 +167,9 @@ async def _opened(decision: Decision, reply_key: bytes, database: Database) -> d
         raise refused(decision.reason or "refused", None)
     row = await database.fetchrow(ANSWER, decision.command_id)
     sealed = row["sealed_answer"] if row else None
-    fields = read_answer(reply_key, sealed) if sealed is not None else {"status": "done"}
+    if sealed is None:
+        return {"status": "done"}
+    fields = read_answer(reply_key, sealed)
     if REFUSED in fields:
         raise refused(str(fields[REFUSED]), None)
     return fields

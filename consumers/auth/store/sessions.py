@@ -87,8 +87,8 @@ async def of_account(db: Db, account_id: UUID) -> list[UUID]:
 SAVE: Final = """
     UPDATE session
        SET device = $2, place = $3, assurance = $4, seen_at = $5, ended_at = $6, end_reason = $7,
-           version = $8, factor_at = $9, refresh_digest = $10, refresh_parent = $11, refreshed_at = $12, due_at = $13,
-           changed_by = $14
+           version = $8, factor_at = $9, refresh_digest = $10, refresh_parent = $11, refreshed_at = $12,
+           due_at = $13, changed_by = $14
      WHERE session_id = $1
 """
 
