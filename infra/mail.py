@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 import aiosmtplib
 
 from infra.runtime.fates import OutageError
-from infra.settings import Settings
+from infra.settings import SecretMissingError, Settings
 
 ATOMS: Final = r'[^\s()<>\[\]:;@\\,."]+(?:\.[^\s()<>\[\]:;@\\,."]+)*'
 ADDRESS: Final = re.compile(f"{ATOMS}@{ATOMS}")
@@ -84,17 +84,23 @@ async def _attempt(mail: Mail, settings: Settings) -> OutageError | MailRefusedE
 
 
 def _client(settings: Settings) -> aiosmtplib.SMTP:
-    user = settings.smtp_user
     return aiosmtplib.SMTP(
         hostname=settings.smtp_host,
         port=settings.smtp_port,
-        username=user,
-        password=None if user is None else settings.secret("smtp_password"),
+        username=settings.smtp_user,
+        password=None if settings.smtp_user is None else _password(settings),
         use_tls=settings.smtp_tls == "tls",
         start_tls=settings.smtp_tls == "starttls",
         local_hostname=settings.smtp_from.rpartition("@")[2],  # the machine's own would ask DNS
         timeout=settings.smtp_seconds,
     )
+
+
+def _password(settings: Settings) -> str:
+    try:
+        return settings.secret("smtp_password")
+    except SecretMissingError as error:
+        raise OutageError(f"{error}; PICKLY_SMTP_USER needs it. Mail waits") from None
 
 
 async def _connect(client: aiosmtplib.SMTP, settings: Settings) -> OutageError | None:

@@ -170,6 +170,11 @@ def test_a_user_without_tls_is_no_setting() -> None:
         to(25, smtp_user="ana")
 
 
+async def test_a_password_that_is_missing_is_an_outage_that_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(OutageError, match=r"secret smtp_password: .* cannot be read"):
+        await send(MAIL, to(25, smtp_tls="tls", smtp_user="ana", secrets=tmp_path))
+
+
 @pytest.mark.parametrize("sender", ["Pickly <a@b>", "a@b\r\nBcc: c@d", "a", "a@b, c@d", "ä@b", "=?q?=@b"])
 def test_a_sender_that_is_not_one_plain_address_is_no_setting(sender: str) -> None:
     with pytest.raises(ValidationError, match="smtp_from"):
