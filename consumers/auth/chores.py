@@ -1,8 +1,9 @@
-"""What is due each minute: new keys, registrations that nobody confirmed, counters that mean nothing."""
+"""What is due each minute: new keys, registrations that nobody confirmed, counters that mean nothing,
+entries of the security log that are a year old."""
 
 from collections.abc import Sequence
 
-from consumers.auth import key_pairs
+from consumers.auth import key_pairs, security
 from consumers.auth.group import auth
 from consumers.auth.store import accounts, guesses, registrations
 from consumers.auth.store.keys import KeyPair
@@ -19,7 +20,8 @@ async def tidy(tick: Tick, meta: Meta, db: Db, made: Sequence[KeyPair]) -> Seque
         return []
     expired = await registrations.take_expired(db, tick.partition, meta.at)
     await accounts.forget_data_keys(db, expired)
+    forgotten = await security.forgotten(db, tick.partition, meta.at)
     if tick.partition != 0:
-        return []
+        return forgotten
     await guesses.forget(db, meta.at)
-    return await key_pairs.rotate(db, made, meta.at)
+    return [*forgotten, *await key_pairs.rotate(db, made, meta.at)]
