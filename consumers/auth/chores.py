@@ -1,8 +1,8 @@
-"""What is due each minute: new keys, registrations that nobody confirmed, counters that mean nothing."""
+"""What is due each minute: new keys, what nobody confirmed, used or guesses at any more."""
 
 from collections.abc import Sequence
 
-from consumers.auth import key_pairs
+from consumers.auth import key_pairs, sessions
 from consumers.auth.group import auth
 from consumers.auth.store import accounts, guesses, registrations
 from consumers.auth.store.keys import KeyPair
@@ -19,7 +19,8 @@ async def tidy(tick: Tick, meta: Meta, db: Db, made: Sequence[KeyPair]) -> Seque
         return []
     expired = await registrations.take_expired(db, tick.partition, meta.at)
     await accounts.forget_data_keys(db, expired)
+    over = await sessions.over(db, tick.partition, meta)
     if tick.partition != 0:
-        return []
+        return over
     await guesses.forget(db, meta.at)
-    return await key_pairs.rotate(db, made, meta.at)
+    return [*over, *await key_pairs.rotate(db, made, meta.at)]
