@@ -23,6 +23,7 @@ PERMISSIONS: Final[Mapping[str, Permission]] = {
     "pick.change": Permission(foreign=404),
     "reaction.write": Permission(),
     "auth.public": Permission(anonymous=True),
+    "auth.own": Permission(),
     "command.read": Permission(foreign=200),
 }
 """A foreign command answers 200 and pending, like an unknown one."""
