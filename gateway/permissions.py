@@ -22,6 +22,9 @@ PERMISSIONS: Final[Mapping[str, Permission]] = {
     "pick.publish": Permission(),
     "pick.change": Permission(foreign=404),
     "reaction.write": Permission(),
+    "account.read": Permission(anonymous=True, foreign=200),
+    "profile.read": Permission(),
+    "profile.change": Permission(),
     "auth.public": Permission(anonymous=True),
     "command.read": Permission(foreign=200),
 }

@@ -3,12 +3,13 @@
 from consumers.projections.accounts import store
 from infra.runtime import Batch, Db, Projection
 from schemas.accounts import AccountGone, AccountOpened, AccountState
+from schemas.profile import HandleChanged, ProfileChanged
 from schemas.topics import ACCOUNT_EVENTS
 
 accounts = Projection("accounts", ACCOUNT_EVENTS)
 
 
-@accounts.on(AccountOpened)
+@accounts.on(AccountOpened, ProfileChanged, HandleChanged)
 async def show(batch: Batch[AccountState], db: Db) -> None:
     """The newest state of each account."""
     await store.show(db, [item.message for item in batch])
