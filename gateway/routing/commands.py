@@ -153,12 +153,16 @@ class CommandRouter(APIRouter):
         if_match: IfMatch = "ignored",
         shows: str = "Pick",
         refusals: Sequence[str] = OF_A_PICK,
+        limit: str | None = None,
     ) -> Callable[[Function], Function]:
         """Declare a route: who `may` (gateway/permissions.py), its cost units, what it does with If-Match.
 
-        `shows` is the schema of what it changes, `refusals` are its problems.
+        `shows` is the schema of what it changes, `refusals` are its problems. `limit` names a stricter limit
+        of its own (gateway/plans.py).
         """
-        documented: Any = declaration(may, cost, **{"x-if-match": if_match}, **command_headers(if_match))
+        documented: Any = declaration(
+            may, cost, limit, **{"x-if-match": if_match}, **command_headers(if_match)
+        )
         return self.api_route(
             path,
             methods=[method],
