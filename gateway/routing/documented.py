@@ -1,6 +1,6 @@
 """What OpenAPI says about a route beside its values: headers it reads, answers it gives, problems."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from gateway.permissions import permission
@@ -11,7 +11,7 @@ Responses = dict[int | str, dict[str, Any]]
 IfMatch = Literal["needed", "taken", "ignored"]
 """Whether a command needs If-Match (428 without), takes it, or does not look at it."""
 PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
-EXAMPLES: Final[dict[str, dict[str, object]]] = {"Pick": PICK, "Account": ACCOUNT}
+EXAMPLES: Final[Mapping[str, Mapping[str, object]]] = {"Pick": PICK, "Account": ACCOUNT}
 """What commands lead to, by the name of its schema."""
 OF_A_PICK: Final = ("not-found", "deleted", "not-deleted", "pick-closed")
 LIMITS: Final = ("RateLimit-Policy", "RateLimit", "X-Request-Id")

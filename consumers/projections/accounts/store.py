@@ -36,8 +36,13 @@ async def show(db: Db, accounts: Sequence[AccountState]) -> None:
         [account.version for account in accounts],
         [orjson.dumps(_public(account), option=orjson.OPT_UTC_Z) for account in accounts],
         [orjson.dumps(_own(account), option=orjson.OPT_UTC_Z) for account in accounts],
-        [orjson.dumps({f.handle: f.until for f in account.former_handles}).decode() for account in accounts],
+        [_former(account) for account in accounts],
     )
+
+
+def _former(account: AccountState) -> str:
+    until = {former.handle: former.until for former in account.former_handles}
+    return orjson.dumps(until, option=orjson.OPT_UTC_Z).decode()
 
 
 def _public(account: AccountState) -> dict[str, object]:

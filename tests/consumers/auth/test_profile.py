@@ -104,6 +104,7 @@ async def test_a_handle_that_looks_the_same_as_before_keeps_the_old_one_leading_
     claim = await auth_db.fetchrow(
         "SELECT handle, until FROM handle_claim WHERE skeleton = $1", skeleton("anab")
     )
+    assert claim is not None
     assert tuple(claim) == ("anab", None)
 
 
