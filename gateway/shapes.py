@@ -27,7 +27,7 @@ THING: Final = {
 }
 PICK: Final = {
     "id": PICK_ID,
-    "author": {"id": ACCOUNT_ID},
+    "author": {"id": ACCOUNT_ID, "handle": "ana", "display_name": "Ana"},
     "thing": THING,
     "note": "Two worlds, and a wall between them.",
     "rating": 4.5,
@@ -104,11 +104,13 @@ class CommandStatus(BaseModel):
 
 
 class Author(BaseModel):
-    """Whose pick it is."""
+    """Whose pick it is; only the id while nothing more is known, or the account is deactivated."""
 
     model_config = ConfigDict(extra="forbid")
 
     id: UUID
+    handle: str | None = None
+    display_name: str | None = None
 
 
 class ThingShown(BaseModel):

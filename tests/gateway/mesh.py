@@ -153,6 +153,8 @@ class Mesh(Tables):
         elif isinstance(event, AccountState):
             await self.search("read_accounts")
             await accounts.show(self.connection, [event])
+            await self.search("read_picks")
+            await picks.introduce(self.connection, [event])
 
 
 def _as_read(event: Message) -> Message:

@@ -191,3 +191,24 @@ async def test_who_has_a_token_of_the_local_stack_and_no_account_has_picks_and_n
     assert (await anybody.get(f"/v1/accounts/@{bo.handle}")).status_code == 404
     assert slug(await bo.send("GET", "/v1/me")) == "not-found"
     assert slug(await bo.send("PATCH", "/v1/me", {"bio": "x"}, if_match="*", **WAIT)) == "not-found"
+
+
+async def test_a_pick_shows_its_author_as_he_is_now_under_another_entity_tag(ana: Person) -> None:
+    pick = await ana.publish(new_pick())
+    before = await ana.send("GET", f"/v1/picks/{pick.json()['id']}")
+
+    changed = await ana.send("PATCH", "/v1/me", {"display_name": "Ana B."}, if_match="*", **WAIT)
+
+    after = {"pickly_after": changed.headers["pickly-command"]}
+    for path in (f"/v1/picks/{pick.json()['id']}", f"/v1/accounts/{ana.account}/picks", "/v1/feeds/latest"):
+        shown = (await ana.send("GET", path, **after)).json()
+        author = shown["author"] if "author" in shown else shown["items"][0]["author"]
+        handle = changed.json()["handle"]
+        assert author == {"id": str(ana.account), "handle": handle, "display_name": "Ana B."}
+    assert before.json()["author"]["display_name"] == "Ana"
+    again = await ana.send("GET", f"/v1/picks/{pick.json()['id']}", if_none_match=before.headers["etag"])
+    assert again.status_code == 200
+
+
+async def test_of_an_author_without_an_account_a_pick_shows_the_id(bo: Person) -> None:
+    assert (await bo.publish()).json()["author"] == {"id": str(bo.account)}
