@@ -32,6 +32,13 @@ START: Final = datetime(2026, 6, 1, 12, tzinfo=UTC)
 WAITS: Final = (timedelta(), timedelta(), timedelta(seconds=1), timedelta(hours=25), timedelta(days=31))
 TIME_OF_DAY: Final = {"touched_at", "updated_at", "created_at", "first_at", "closed_at", "owner"}
 """Columns in which the runtime itself writes when and where it worked, and not what."""
+WORDS: Final[Mapping[str, Sequence[str]]] = {
+    "handle": ["anna", "an.na", "bert"],
+    "language": ["en", "pt-BR"],
+    "links": ["https://a.example", "https://b.example"],
+    "time_zone": ["UTC", "Europe/Lisbon"],
+}
+"""Text for fields that take no other."""
 LATER: Final = {"gone": {"at"}, "outbox": {"id"}}
 """The same, by table; an outbox is compared in the order of its ids instead."""
 
@@ -54,7 +61,7 @@ def values(annotation: Any, name: str) -> st.SearchStrategy[Any]:
         return messages(annotation)
     simple: dict[Any, st.SearchStrategy[Any]] = {
         UUID: st.integers(0, 2).map(lambda n: uuid5(NAMESPACE_URL, f"{name}/{n}")),
-        str: st.sampled_from(["a", "two words", "é ☕"]),
+        str: st.sampled_from(WORDS.get(name, ["a", "two words", "é ☕"])),
         float: st.integers(1, 10).map(lambda n: n / 2),
         int: st.integers(0, 3),
         bool: st.booleans(),
