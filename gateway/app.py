@@ -6,13 +6,15 @@ from starlette.types import ASGIApp
 
 from gateway.edge import Edge
 from gateway.pages import pages
-from gateway.routes import accounts, auth, commands, feeds, picks, reactions, things
+from gateway.routes import accounts, auth, commands, feeds, picks, reactions, sessions, things
 from gateway.routing.declared import DeclaredRoute
 from gateway.routing.table import Table
 from gateway.services import Services
 
 ROUTERS: Final = (
     auth.writes,
+    sessions.writes,
+    sessions.reads,
     picks.writes,
     picks.reads,
     reactions.writes,

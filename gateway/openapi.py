@@ -24,6 +24,7 @@ TAGS = [
     {"name": "Things", "description": "What people pick: books, films, places, pages."},
     {"name": "Accounts", "description": "What somebody picked."},
     {"name": "Feeds", "description": "Lists of picks."},
+    {"name": "Sessions", "description": "Where you are signed in."},
     {"name": "Commands", "description": "What has become of a write."},
 ]
 

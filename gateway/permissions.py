@@ -22,6 +22,10 @@ PERMISSIONS: Final[Mapping[str, Permission]] = {
     "pick.publish": Permission(),
     "pick.change": Permission(foreign=404),
     "reaction.write": Permission(),
+    "session.list": Permission(),
+    "session.read": Permission(foreign=404),
+    "session.change": Permission(foreign=404),
+    "session.end": Permission(),
     "auth.public": Permission(anonymous=True),
     "command.read": Permission(foreign=200),
 }

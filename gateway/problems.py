@@ -30,6 +30,7 @@ class FieldError:
 KINDS: Final[Mapping[str, Kind]] = {
     "malformed": Kind(400, "The request cannot be read"),
     "unauthorised": Kind(401, "A valid access token is needed"),
+    "step-up-needed": Kind(401, "Prove again who you are"),
     "forbidden": Kind(403, "This account may not do that"),
     "not-found": Kind(404, "There is nothing here"),
     "method-not-allowed": Kind(405, "This method is not possible here"),
@@ -53,6 +54,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "link-invalid": Kind(409, "The link is used, too old, or not one of ours"),
     "credentials-wrong": Kind(401, "The name or the password is wrong"),
     "refresh-refused": Kind(401, "The refresh token is not good any more; sign in again"),
+    "csrf-refused": Kind(403, "The request does not come from a page of ours"),
     "suspended": Kind(403, "This account is suspended"),
     "too-many-attempts": Kind(429, "Too many attempts; wait a little", 30),
     "internal": Kind(500, "Something went wrong here"),

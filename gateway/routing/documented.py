@@ -3,23 +3,21 @@
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
+from pydantic import BaseModel
+
 from gateway.permissions import permission
 from gateway.problems import KINDS, WAYS_OUT
-from gateway.shapes import PICK, PICK_ID, STATUS
+from gateway.shapes import PICK_ID, STATUS, CommandStatus, Pick
 
 Responses = dict[int | str, dict[str, Any]]
 IfMatch = Literal["needed", "taken", "ignored"]
 """Whether a command needs If-Match (428 without), takes it, or does not look at it."""
 PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
-DONE: Final = {
-    "schema": {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("Pick", "CommandStatus")]},
-    "examples": {
-        "pick": {"value": PICK},
-        "command": {
-            "value": {name: STATUS[name] for name in STATUS if name != "reason"} | {"status": "done"}
-        },
-    },
-}
+DONE: Final = {name: STATUS[name] for name in STATUS if name != "reason"} | {"status": "done"}
+DANGEROUS: Final = ("step-up-needed", "unavailable")
+"""How a dangerous route may be refused by the gateway."""
+OF_NEW_PICKS: Final = ("already-picked", "deleted")
+OF_PICKS: Final = ("not-found", "deleted", "not-deleted", "pick-closed")
 LIMITS: Final = ("RateLimit-Policy", "RateLimit", "X-Request-Id")
 OF_STATUS: Final = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 
@@ -79,15 +77,14 @@ def command_headers(if_match: IfMatch) -> dict[str, object]:
     return {"parameters": [_parameter(name) for name in ("IdempotencyKey", "Prefer", *names)]}
 
 
-def command_answers(*, creates: bool, if_match: IfMatch) -> Responses:
-    """The answers of a command route beside 202's body."""
+def command_answers(
+    *, creates: bool, if_match: IfMatch, shows: type[BaseModel] = Pick, refusals: Sequence[str] = OF_PICKS
+) -> Responses:
+    """The answers of a command route beside 202's body; `shows` is the page that its resource has."""
     steps = (
         ()
         if if_match == "ignored"
         else ("stale", *(("precondition-required",) if if_match == "needed" else ()))
-    )
-    refusals = (
-        ("already-picked", "deleted") if creates else ("not-found", "deleted", "not-deleted", "pick-closed")
     )
     answers = problems(
         *("malformed", "unauthorised", *refusals, "conflict", *steps, "request-timeout", "too-large"),
@@ -105,16 +102,26 @@ def command_answers(*, creates: bool, if_match: IfMatch) -> Responses:
     shown = headers(
         "Location" if creates else "Content-Location", "Pickly-Command", "Preference-Applied", "ETag"
     )
-    pick = {"schema": {"$ref": "#/components/schemas/Pick"}}
+    page = {"schema": {"$ref": f"#/components/schemas/{shows.__name__}"}}
     if creates:
         description = "With `Prefer: wait`: what was made, as it is now."
-        answers[201] = {"description": description, "headers": shown, "content": {"application/json": pick}}
+        answers[201] = {"description": description, "headers": shown, "content": {"application/json": page}}
     answers[200] = {
         "description": "With `Prefer: wait`: the resource as it is now, or the command if there is none.",
         "headers": headers("Pickly-Command", "Preference-Applied") if creates else shown,
-        "content": {"application/json": DONE},
+        "content": {"application/json": _done(shows)},
     }
     return answers
+
+
+def _done(shows: type[BaseModel]) -> dict[str, object]:
+    """What a command answers when it is done: the page of its resource, or its own status without one."""
+    names = (shows.__name__, CommandStatus.__name__)
+    (example,) = shows.model_json_schema()["examples"]
+    return {
+        "schema": {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names]},
+        "examples": {"page": {"value": example}, "command": {"value": DONE}},
+    }
 
 
 def sealed_answers(status: int, refusals: Sequence[str]) -> Responses:
@@ -142,10 +149,10 @@ def read_headers(reads: Sequence[str], may: str) -> dict[str, object]:
     return {"parameters": [_parameter(name) for name in names], **optional}
 
 
-def read_answers(*, missing: bool, waits: bool) -> Responses:
+def read_answers(*, missing: bool, waits: bool, refusals: Sequence[str] = ()) -> Responses:
     """The answers of a read route beside 200's body."""
     slugs = ["malformed", "unauthorised", "request-timeout", "invalid", "too-many-requests"]
-    slugs += ["headers-too-large", "unavailable"]
+    slugs += ["headers-too-large", "unavailable", *refusals]
     slugs += ["not-found"] if missing else []
     slugs += ["not-yet-visible"] if waits else []
     answers = problems(*slugs)
