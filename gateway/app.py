@@ -6,13 +6,25 @@ from starlette.types import ASGIApp
 
 from gateway.edge import Edge
 from gateway.pages import pages
-from gateway.routes import accounts, auth, commands, feeds, picks, reactions, sessions, things
+from gateway.routes import (
+    accounts,
+    auth,
+    commands,
+    credentials,
+    feeds,
+    me,
+    picks,
+    reactions,
+    sessions,
+    things,
+)
 from gateway.routing.declared import DeclaredRoute
 from gateway.routing.table import Table
 from gateway.services import Services
 
 ROUTERS: Final = (
     auth.writes,
+    credentials.reads,
     sessions.writes,
     sessions.reads,
     picks.writes,
@@ -20,6 +32,8 @@ ROUTERS: Final = (
     reactions.writes,
     things.reads,
     accounts.reads,
+    me.reads,
+    me.writes,
     feeds.reads,
     commands.reads,
 )

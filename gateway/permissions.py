@@ -22,11 +22,15 @@ PERMISSIONS: Final[Mapping[str, Permission]] = {
     "pick.publish": Permission(),
     "pick.change": Permission(foreign=404),
     "reaction.write": Permission(),
+    "account.read": Permission(anonymous=True, foreign=200),
+    "profile.read": Permission(),
+    "profile.change": Permission(),
     "session.list": Permission(),
     "session.read": Permission(foreign=404),
     "session.change": Permission(foreign=404),
     "session.end": Permission(),
     "auth.public": Permission(anonymous=True),
+    "auth.own": Permission(),
     "command.read": Permission(foreign=200),
 }
 """A foreign command answers 200 and pending, like an unknown one."""

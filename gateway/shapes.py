@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.standing import Status
+from schemas.accounts import Standing
 from schemas.types import ReactionKind, ThingKind
 
 COMMAND_ID: Final = "019ac8a2-5c3e-7d10-9b5e-0e6f1d2c3b4a"
@@ -26,7 +27,7 @@ THING: Final = {
 }
 PICK: Final = {
     "id": PICK_ID,
-    "author": {"id": ACCOUNT_ID},
+    "author": {"id": ACCOUNT_ID, "handle": "ana", "display_name": "Ana"},
     "thing": THING,
     "note": "Two worlds, and a wall between them.",
     "rating": 4.5,
@@ -36,6 +37,20 @@ PICK: Final = {
     "edited_at": "2026-11-24T08:15:00Z",
     "version": 2,
     "reactions": {"like": 3, "insightful": 1},
+}
+ACCOUNT: Final = {
+    "id": ACCOUNT_ID,
+    "handle": "ana",
+    "display_name": "Ana",
+    "bio": "Reads on trains.",
+    "links": ["https://ana.example/books"],
+    "opened_at": "2026-05-01T07:00:00Z",
+    "language": "pt-BR",
+    "time_zone": "Europe/Lisbon",
+    "roles": ["member"],
+    "standing": "active",
+    "handle_changed_at": None,
+    "version": 4,
 }
 COUNTED: Final = {
     **THING,
@@ -89,11 +104,13 @@ class CommandStatus(BaseModel):
 
 
 class Author(BaseModel):
-    """Whose pick it is."""
+    """Whose pick it is; only the id while nothing more is known, or the account is deactivated."""
 
     model_config = ConfigDict(extra="forbid")
 
     id: UUID
+    handle: str | None = None
+    display_name: str | None = None
 
 
 class ThingShown(BaseModel):
@@ -160,68 +177,20 @@ class Things(BaseModel):
     items: list[Thing]
 
 
-SESSION: Final = {
-    "id": "d2c1b0a9-8f7e-5d6c-8b4a-392817060504",
-    "device": "phone",
-    "place": "192.0.2.0/24",
-    "assurance": 2,
-    "started_at": "2026-11-01T18:30:00Z",
-    "seen_at": "2026-11-24T07:00:00Z",
-    "current": True,
-}
-JWK: Final = {
-    "crv": "P-256",
-    "kty": "EC",
-    "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
-    "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
-    "alg": "ES256",
-    "use": "sig",
-    "kid": "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s",
-}
+class Account(BaseModel):
+    """An account. From `language` on only its owner sees what there is."""
 
-
-class Session(BaseModel):
-    """A sign-in on one device. `assurance` is 1 with one factor, 2 with two; `place` is a network."""
-
-    model_config = _example(SESSION)
+    model_config = _example(ACCOUNT)
 
     id: UUID
-    device: str
-    place: str
-    assurance: int
-    started_at: datetime
-    seen_at: datetime
-    current: bool | None = Field(
-        None, description="Whether it is the one that asks; left out in the answer to a change."
-    )
-
-
-class Sessions(BaseModel):
-    """A page of sessions; `next` is the cursor of the next page."""
-
-    model_config = _example({"items": [SESSION], "next": None})
-
-    items: list[Session]
-    next: str | None
-
-
-class Jwk(BaseModel):
-    """A public key for ES256."""
-
-    model_config = _example(JWK)
-
-    crv: str
-    kty: str
-    x: str
-    y: str
-    alg: str
-    use: str
-    kid: str
-
-
-class Jwks(BaseModel):
-    """A JWK set."""
-
-    model_config = _example({"keys": [JWK]})
-
-    keys: list[Jwk]
+    handle: str
+    display_name: str
+    bio: str
+    links: list[str]
+    opened_at: datetime
+    language: str | None = None
+    time_zone: str | None = None
+    roles: list[str] | None = None
+    standing: Standing | None = None
+    handle_changed_at: datetime | None = None
+    version: int | None = None

@@ -13,7 +13,7 @@ from gateway.routes.picks import Strict
 from gateway.routes.values import DEFAULT_LIMIT, Cursor, Limit
 from gateway.routing.commands import Call, CommandRouter
 from gateway.routing.reads import Look, ReadRouter
-from gateway.shapes import Jwks, Session, Sessions
+from gateway.session_shapes import Jwks, Session, Sessions
 from schemas.sessions import Device, EndOtherSessions, EndSession, NameSession
 
 writes: Final = CommandRouter("Sessions")
@@ -42,7 +42,13 @@ async def list_sessions(look: Look, limit: Limit = DEFAULT_LIMIT, cursor: Cursor
     return await read.page(look.services.database, look.account_id, look.session, limit, cursor)
 
 
-@reads.read("/v1/auth/sessions/{session}", reads=read.SHOWN, may="session.read", shows=Session, missing=True)
+@reads.read(
+    "/v1/auth/sessions/{session}",
+    reads=read.SHOWN,
+    may="session.read",
+    shows=Session,
+    refusals=("not-found",),
+)
 async def show_session(session: Which, look: Look) -> Representation:
     """One of your sessions."""
     wanted = _id(session, look.session)
@@ -53,7 +59,7 @@ async def show_session(session: Which, look: Look) -> Representation:
 
 
 @writes.command(
-    "PATCH", "/v1/auth/sessions/{session}", may="session.change", shows=Session, refusals=("not-found",)
+    "PATCH", "/v1/auth/sessions/{session}", may="session.change", shows="Session", refusals=("not-found",)
 )
 def name_session(session: Which, name: Name, caller: Call) -> NameSession:
     """Call one of your sessions something else."""
@@ -66,7 +72,7 @@ def name_session(session: Which, name: Name, caller: Call) -> NameSession:
     "DELETE",
     "/v1/auth/sessions/current",
     may="session.end",
-    shows=Session,
+    shows="Session",
     refusals=("not-found",),
     signs_out=True,
 )
@@ -76,14 +82,14 @@ def sign_out(caller: Call) -> EndSession:
 
 
 @writes.command(
-    "DELETE", "/v1/auth/sessions/{session}", may="session.change", shows=Session, refusals=("not-found",)
+    "DELETE", "/v1/auth/sessions/{session}", may="session.change", shows="Session", refusals=("not-found",)
 )
 def end_session(session: UUID, caller: Call) -> EndSession:
     """End one of your sessions. Every gateway refuses its tokens within two seconds."""
     return EndSession(account_id=caller.account_id, session_id=session)
 
 
-@writes.command("DELETE", "/v1/auth/sessions", may="session.end", shows=Session, refusals=("not-found",))
+@writes.command("DELETE", "/v1/auth/sessions", may="session.end", shows="Session", refusals=("not-found",))
 def end_other_sessions(caller: Call) -> EndOtherSessions:
     """End all your sessions but the one that asks."""
     return EndOtherSessions(account_id=caller.account_id, session_id=UUID(caller.session))

@@ -3,14 +3,14 @@
 The function turns body and caller into a command; it decides nothing and sends nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Security
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from gateway import cookies
 from gateway.admission import Caller, unauthorised
@@ -20,18 +20,11 @@ from gateway.problems import ProblemError
 from gateway.resources import path_of
 from gateway.routing import preconditions
 from gateway.routing.declared import DeclaredRoute, adapter, bearer, declaration, function_name
-from gateway.routing.documented import (
-    DANGEROUS,
-    OF_NEW_PICKS,
-    OF_PICKS,
-    IfMatch,
-    command_answers,
-    command_headers,
-)
+from gateway.routing.documented import DANGEROUS, OF_A_PICK, IfMatch, command_answers, command_headers
 from gateway.routing.incoming import Incoming
 from gateway.routing.outcome import outcome, within
 from gateway.routing.validation import broken_rules, json_announced, json_value, no_body
-from gateway.shapes import Accepted, Pick
+from gateway.shapes import Accepted
 from producers.errors import NotSentError, OutcomeUnknownError, RecordTooLargeError, SenderFullError
 from schemas.envelope import Meta
 from schemas.message import Command
@@ -162,33 +155,27 @@ class CommandRouter(APIRouter):
         cost: int = 1,
         creates: bool = False,
         if_match: IfMatch = "ignored",
+        shows: str = "Pick",
+        refusals: Sequence[str] = OF_A_PICK,
         limit: str | None = None,
-        shows: type[BaseModel] = Pick,
-        refusals: tuple[str, ...] | None = None,
         dangerous: bool = False,
         signs_out: bool = False,
     ) -> Callable[[Function], Function]:
         """Declare a route: who `may` (gateway/permissions.py), its cost units, what it does with If-Match.
 
-        `limit` names a stricter limit of its own (gateway/plans.py); `shows` is the page of what it is about,
-        `refusals` are its problems (those of picks, when not given); `dangerous` asks for a factor used
-        lately; `signs_out` makes a browser forget its cookie.
+        `shows` is the schema of what it changes, `refusals` are its problems. `limit` names a stricter limit
+        of its own (gateway/plans.py). `dangerous` asks for a factor used lately; `signs_out` makes a browser
+        forget its cookie.
         """
         own: dict[str, object] = {"x-if-match": if_match, "x-dangerous": dangerous, "x-signs-out": signs_out}
         documented: Any = declaration(may, cost, limit, **own, **command_headers(if_match))
-        refusals = refusals or (OF_NEW_PICKS if creates else OF_PICKS)
-        answers = command_answers(
-            creates=creates,
-            if_match=if_match,
-            shows=shows,
-            refusals=(*refusals, *(DANGEROUS if dangerous else ())),
-        )
+        refusals = (*refusals, *(DANGEROUS if dangerous else ()))
         return self.api_route(
             path,
             methods=[method],
             status_code=202,
             response_model=Accepted,
             response_description="The broker has the command; `Location` tells what becomes of it.",
-            responses=answers,
+            responses=command_answers(creates=creates, if_match=if_match, shows=shows, refusals=refusals),
             openapi_extra=documented,
         )

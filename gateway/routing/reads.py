@@ -112,20 +112,20 @@ class ReadRouter(APIRouter):
         may: str,
         shows: type[BaseModel],
         cost: int = 1,
-        missing: bool = False,
+        refusals: Sequence[str] = (),
         dangerous: bool = False,
     ) -> Callable[[Function], Function]:
-        """Declare a route. `shows` documents the body; `missing` says that there may be nothing (404).
+        """Declare a route. `shows` documents the body, `refusals` its problems.
 
         `dangerous` asks for a factor used lately.
         """
         own: dict[str, object] = {"x-reads": list(reads), "x-dangerous": dangerous}
         documented: Any = declaration(may, cost, **own, **read_headers(reads, may))
-        refusals = DANGEROUS if dangerous else ()
+        refusals = (*refusals, *(DANGEROUS if dangerous else ()))
         return self.api_route(
             path,
             methods=["GET"],
             response_model=shows,
-            responses=read_answers(missing=missing, waits=bool(reads), refusals=refusals),
+            responses=read_answers(waits=bool(reads), refusals=refusals),
             openapi_extra=documented,
         )
