@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.shapes import CURSOR
+
 SESSION: Final = {
     "id": "d2c1b0a9-8f7e-5d6c-8b4a-392817060504",
     "device": "phone",
@@ -50,7 +52,7 @@ class Session(BaseModel):
 class Sessions(BaseModel):
     """A page of sessions; `next` is the cursor of the next page."""
 
-    model_config = example({"items": [SESSION], "next": None})
+    model_config = example({"items": [SESSION], "next": CURSOR})
 
     items: list[Session]
     next: str | None

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import orjson
 from fastapi import Path
+from pydantic import ConfigDict
 
 from gateway.problems import ProblemError
 from gateway.reads import sessions as read
@@ -26,8 +27,10 @@ Which = Annotated[
 ]
 
 
-class Name(Strict):
+class SessionName(Strict):
     """What the session shall be called."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"device": "old phone"}]})
 
     device: Device
 
@@ -61,7 +64,7 @@ async def show_session(session: Which, look: Look) -> Representation:
 @writes.command(
     "PATCH", "/v1/auth/sessions/{session}", may="session.change", shows="Session", refusals=("not-found",)
 )
-def name_session(session: Which, name: Name, caller: Call) -> NameSession:
+def name_session(session: Which, name: SessionName, caller: Call) -> NameSession:
     """Call one of your sessions something else."""
     return NameSession(
         account_id=caller.account_id, session_id=_id(session, caller.session), device=name.device
