@@ -25,6 +25,7 @@ TAGS = [
     {"name": "Accounts", "description": "Who somebody is, and what he picked."},
     {"name": "My account", "description": "What it says about you, and what it is called."},
     {"name": "Feeds", "description": "Lists of picks."},
+    {"name": "Sessions", "description": "Where you are signed in."},
     {"name": "Commands", "description": "What has become of a write."},
 ]
 
