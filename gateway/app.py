@@ -13,6 +13,7 @@ from gateway.services import Services
 
 ROUTERS: Final = (
     auth.writes,
+    credentials.writes,
     credentials.reads,
     picks.writes,
     picks.reads,

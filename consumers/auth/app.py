@@ -4,13 +4,37 @@ registration  an account begins when its e-mail address is proven
 signing_in    a session begins
 refreshing    a refresh token is exchanged, by a decider of its own
 sessions      a session is named or ended, or ends because nobody uses it
+changing_password, resetting_password, changing_email, resending
+              credentials change, by who knows them or reads the account's mail
 chores        what is due each minute
 """
 
-from consumers.auth import chores, refreshing, registration, sessions, signing_in
+from consumers.auth import (
+    changing_email,
+    changing_password,
+    chores,
+    refreshing,
+    registration,
+    resending,
+    resetting_password,
+    sessions,
+    signing_in,
+)
 from consumers.auth.group import auth, auth_refresh
 from consumers.auth.letters import MAIL, deliver
 
 auth.effect(MAIL)(deliver)
 
-__all__ = ["auth", "auth_refresh", "chores", "refreshing", "registration", "sessions", "signing_in"]
+__all__ = [
+    "auth",
+    "auth_refresh",
+    "changing_email",
+    "changing_password",
+    "chores",
+    "refreshing",
+    "registration",
+    "resending",
+    "resetting_password",
+    "sessions",
+    "signing_in",
+]
