@@ -6,7 +6,7 @@ from starlette.types import ASGIApp
 
 from gateway.edge import Edge
 from gateway.pages import pages
-from gateway.routes import accounts, auth, commands, credentials, feeds, picks, reactions, things
+from gateway.routes import accounts, auth, commands, credentials, feeds, me, picks, reactions, things
 from gateway.routing.declared import DeclaredRoute
 from gateway.routing.table import Table
 from gateway.services import Services
@@ -20,6 +20,8 @@ ROUTERS: Final = (
     reactions.writes,
     things.reads,
     accounts.reads,
+    me.reads,
+    me.writes,
     feeds.reads,
     commands.reads,
 )

@@ -144,7 +144,7 @@ ACCOUNT_EVENTS: Final = Topic(
     Kind.STATE,
     "auth",
     "Accounts: handle, profile, roles, standing. No e-mail address, no credential.",
-    readers=("read_accounts",),
+    readers=("read_accounts", "read_picks"),
 )
 SESSION_EVENTS: Final = Topic(
     "session.events",

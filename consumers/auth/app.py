@@ -4,6 +4,7 @@ registration  an account begins when its e-mail address is proven
 signing_in    a session begins
 refreshing    a refresh token is exchanged, by a decider of its own
 sessions      a session is named or ended, or ends because nobody uses it
+profile       what people say about themselves, and what they are called
 changing_password, resetting_password, changing_email, resending
               credentials change, by who knows them or reads the account's mail
 chores        what is due each minute
@@ -13,6 +14,7 @@ from consumers.auth import (
     changing_email,
     changing_password,
     chores,
+    profile,
     refreshing,
     registration,
     resending,
@@ -31,6 +33,7 @@ __all__ = [
     "changing_email",
     "changing_password",
     "chores",
+    "profile",
     "refreshing",
     "registration",
     "resending",
