@@ -6,7 +6,7 @@ from starlette.types import ASGIApp
 
 from gateway.edge import Edge
 from gateway.pages import pages
-from gateway.routes import accounts, auth, commands, credentials, feeds, me, picks, reactions, things
+from gateway.routes import accounts, auth, commands, credentials, feeds, leaving, me, picks, reactions, things
 from gateway.routing.declared import DeclaredRoute
 from gateway.routing.table import Table
 from gateway.services import Services
@@ -15,6 +15,8 @@ ROUTERS: Final = (
     auth.writes,
     credentials.writes,
     credentials.reads,
+    leaving.writes,
+    leaving.reads,
     picks.writes,
     picks.reads,
     reactions.writes,

@@ -62,6 +62,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "refresh-refused": Kind(401, "The refresh token is not good any more; sign in again"),
     "suspended": Kind(403, "This account is suspended"),
     "deactivated": Kind(403, "This account is deactivated; sign in to have it back"),
+    "deletion-due": Kind(409, "The 14 days are over: the account is being deleted"),
     "handle-changed-recently": Kind(409, "A handle can be changed once in 30 days"),
     "too-many-attempts": Kind(429, "Too many attempts; wait a little", 30),
     "internal": Kind(500, "Something went wrong here"),

@@ -7,6 +7,7 @@ sessions      a session is named or ended, or ends because nobody uses it
 profile       what people say about themselves, and what they are called
 changing_password, resetting_password, changing_email, resending
               credentials change, by who knows them or reads the account's mail
+leaving       an account is put away or is to be deleted
 chores        what is due each minute
 """
 
@@ -14,6 +15,7 @@ from consumers.auth import (
     changing_email,
     changing_password,
     chores,
+    leaving,
     profile,
     refreshing,
     registration,
@@ -33,6 +35,7 @@ __all__ = [
     "changing_email",
     "changing_password",
     "chores",
+    "leaving",
     "profile",
     "refreshing",
     "registration",
