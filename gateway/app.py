@@ -12,6 +12,7 @@ from gateway.routes import (
     commands,
     credentials,
     feeds,
+    leaving,
     me,
     picks,
     reactions,
@@ -24,9 +25,12 @@ from gateway.services import Services
 
 ROUTERS: Final = (
     auth.writes,
+    credentials.writes,
     credentials.reads,
     sessions.writes,
     sessions.reads,
+    leaving.writes,
+    leaving.reads,
     picks.writes,
     picks.reads,
     reactions.writes,

@@ -31,6 +31,7 @@ PERMISSIONS: Final[Mapping[str, Permission]] = {
     "session.end": Permission(),
     "auth.public": Permission(anonymous=True),
     "auth.own": Permission(),
+    "account.leave": Permission(),
     "command.read": Permission(foreign=200),
 }
 """A foreign command answers 200 and pending, like an unknown one."""

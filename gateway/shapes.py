@@ -193,4 +193,5 @@ class Account(BaseModel):
     roles: list[str] | None = None
     standing: Standing | None = None
     handle_changed_at: datetime | None = None
+    deletion_due_at: datetime | None = None
     version: int | None = None

@@ -15,7 +15,7 @@ from schemas.topics import AUTH_COMMANDS
 
 STATE: Final = (
     "account_id, handle, display_name, bio, links, language, time_zone, roles, standing, opened_at,"
-    " handle_changed_at, former_handles, roles_changed_at, version"
+    " handle_changed_at, former_handles, roles_changed_at, version, due_at AS deletion_due_at"
 )
 
 
@@ -122,7 +122,7 @@ SAVE: Final = """
     UPDATE account
        SET handle = $2, display_name = $3, bio = $4, links = $5, language = $6, time_zone = $7, roles = $8,
            standing = $9, handle_changed_at = $10, roles_changed_at = $11, version = $12, changed_by = $13,
-           former_handles = $14
+           former_handles = $14, due_at = $15
      WHERE account_id = $1
 """
 
@@ -145,6 +145,7 @@ async def save(db: Db, account: AccountState, changed_by: UUID) -> None:
         account.version,
         changed_by,
         orjson.dumps([former.model_dump() for former in account.former_handles]).decode(),
+        account.deletion_due_at,
     )
 
 

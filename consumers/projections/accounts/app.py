@@ -2,7 +2,15 @@
 
 from consumers.projections.accounts import security_log, store
 from infra.runtime import Batch, Db, Projection
-from schemas.accounts import AccountGone, AccountOpened, AccountState
+from schemas.accounts import (
+    AccountDeactivated,
+    AccountDeletionAsked,
+    AccountDeletionCancelled,
+    AccountGone,
+    AccountOpened,
+    AccountReactivated,
+    AccountState,
+)
 from schemas.profile import HandleChanged, ProfileChanged
 from schemas.security import SecurityForgotten, SecurityNoted
 from schemas.topics import ACCOUNT_EVENTS, ACCOUNT_SECURITY
@@ -10,7 +18,15 @@ from schemas.topics import ACCOUNT_EVENTS, ACCOUNT_SECURITY
 accounts = Projection("accounts", ACCOUNT_EVENTS, ACCOUNT_SECURITY)
 
 
-@accounts.on(AccountOpened, ProfileChanged, HandleChanged)
+@accounts.on(
+    AccountOpened,
+    ProfileChanged,
+    HandleChanged,
+    AccountDeactivated,
+    AccountReactivated,
+    AccountDeletionAsked,
+    AccountDeletionCancelled,
+)
 async def show(batch: Batch[AccountState], db: Db) -> None:
     """The newest state of each account."""
     await store.show(db, [item.message for item in batch])
