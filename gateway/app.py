@@ -6,13 +6,14 @@ from starlette.types import ASGIApp
 
 from gateway.edge import Edge
 from gateway.pages import pages
-from gateway.routes import accounts, auth, commands, feeds, me, picks, reactions, things
+from gateway.routes import accounts, auth, commands, credentials, feeds, me, picks, reactions, things
 from gateway.routing.declared import DeclaredRoute
 from gateway.routing.table import Table
 from gateway.services import Services
 
 ROUTERS: Final = (
     auth.writes,
+    credentials.reads,
     picks.writes,
     picks.reads,
     reactions.writes,

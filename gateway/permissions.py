@@ -26,6 +26,7 @@ PERMISSIONS: Final[Mapping[str, Permission]] = {
     "profile.read": Permission(),
     "profile.change": Permission(),
     "auth.public": Permission(anonymous=True),
+    "auth.own": Permission(),
     "command.read": Permission(foreign=200),
 }
 """A foreign command answers 200 and pending, like an unknown one."""

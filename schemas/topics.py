@@ -153,6 +153,13 @@ SESSION_EVENTS: Final = Topic(
     "Sessions of accounts: when and on what they began, were used and ended.",
     readers=("read_sessions",),
 )
+ACCOUNT_SECURITY: Final = Topic(
+    "account.security",
+    Kind.HISTORY,
+    "auth",
+    "What was done to an account's sessions, credentials and roles; key <account>/<event>, a year.",
+    readers=("read_accounts",),
+)
 KEY_EVENTS: Final = Topic(
     "key.events",
     Kind.STATE,
@@ -175,6 +182,7 @@ TOPICS: Final = {
         ACCOUNT_COMMANDS,
         ACCOUNT_EVENTS,
         SESSION_EVENTS,
+        ACCOUNT_SECURITY,
         KEY_EVENTS,
     )
 }

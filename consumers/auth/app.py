@@ -4,13 +4,23 @@ registration  an account begins when its e-mail address is proven
 signing_in    a session begins
 refreshing    a refresh token is exchanged, by a decider of its own
 profile       what people say about themselves, and what they are called
+sessions      a session is named or ended, or ends because nobody uses it
 chores        what is due each minute
 """
 
-from consumers.auth import chores, profile, refreshing, registration, signing_in
+from consumers.auth import chores, profile, refreshing, registration, sessions, signing_in
 from consumers.auth.group import auth, auth_refresh
 from consumers.auth.letters import MAIL, deliver
 
 auth.effect(MAIL)(deliver)
 
-__all__ = ["auth", "auth_refresh", "chores", "profile", "refreshing", "registration", "signing_in"]
+__all__ = [
+    "auth",
+    "auth_refresh",
+    "chores",
+    "profile",
+    "refreshing",
+    "registration",
+    "sessions",
+    "signing_in",
+]

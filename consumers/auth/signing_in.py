@@ -7,6 +7,7 @@ from typing import Final
 from consumers.auth import access, key_pairs, policy, vault
 from consumers.auth.group import HASHING, auth
 from consumers.auth.hashing import hasher
+from consumers.auth.security import noted
 from consumers.auth.store import accounts, guesses, sessions
 from consumers.auth.store.accounts import Credentials
 from consumers.auth.store.guesses import Guess
@@ -15,6 +16,7 @@ from infra.sealing import Opened
 from schemas.accounts import AccountState
 from schemas.envelope import Meta
 from schemas.message import Message
+from schemas.security import SecurityNoted
 from schemas.sessions import SessionStarted, SignIn, SignInContents
 
 FREE_OF_PAIR: Final = 5
@@ -101,4 +103,17 @@ async def begin(
     answer = await access.tokens(
         db, account, session, refresh, at=meta.at, factor_at=meta.at, token_id=meta.id
     )
-    return [session, Reply(opened.answer(answer))]
+    return [session, await signed_in(db, meta, session), Reply(opened.answer(answer))]
+
+
+async def signed_in(db: Db, meta: Meta, session: SessionStarted) -> SecurityNoted:
+    """The owner can see when and on what somebody signed in."""
+    return await noted(
+        db,
+        meta,
+        session.account_id,
+        "signed_in",
+        session_id=session.session_id,
+        place=session.place,
+        device=session.device,
+    )
