@@ -3,8 +3,8 @@
 registration  an account begins when its e-mail address is proven
 signing_in    a session begins
 refreshing    a refresh token is exchanged, by a decider of its own
-profile       what people say about themselves, and what they are called
 sessions      a session is named or ended, or ends because nobody uses it
+profile       what people say about themselves, and what they are called
 chores        what is due each minute
 """
 
@@ -21,6 +21,7 @@ __all__ = [
     "profile",
     "refreshing",
     "registration",
+   
     "sessions",
     "signing_in",
 ]
