@@ -3,12 +3,13 @@
 registration  an account begins when its e-mail address is proven
 signing_in    a session begins
 refreshing    a refresh token is exchanged, by a decider of its own
+roles         staff give and take roles
 sessions      a session is named or ended, or ends because nobody uses it
 profile       what people say about themselves, and what they are called
 chores        what is due each minute
 """
 
-from consumers.auth import chores, profile, refreshing, registration, sessions, signing_in
+from consumers.auth import chores, profile, refreshing, registration, roles, sessions, signing_in
 from consumers.auth.group import auth, auth_refresh
 from consumers.auth.letters import MAIL, deliver
 
@@ -21,7 +22,7 @@ __all__ = [
     "profile",
     "refreshing",
     "registration",
-   
+    "roles",
     "sessions",
     "signing_in",
 ]
