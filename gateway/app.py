@@ -6,7 +6,7 @@ from starlette.types import ASGIApp
 
 from gateway.edge import Edge
 from gateway.pages import pages
-from gateway.routes import accounts, auth, commands, credentials, feeds, me, picks, reactions, things
+from gateway.routes import accounts, admin, auth, commands, credentials, feeds, me, picks, reactions, things
 from gateway.routing.declared import DeclaredRoute
 from gateway.routing.table import Table
 from gateway.services import Services
@@ -21,6 +21,8 @@ ROUTERS: Final = (
     accounts.reads,
     me.reads,
     me.writes,
+    admin.reads,
+    admin.writes,
     feeds.reads,
     commands.reads,
 )

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.admission import unauthorised
 from gateway.answers import Answer
 from gateway.limits import of_account, of_address
-from gateway.permissions import Permission, permission
+from gateway.permissions import Permission, demand, permission
 from gateway.plans import BY_ADDRESS, ROUTE_PLANS
 from gateway.problems import FieldError, ProblemError
 from gateway.routing.incoming import Incoming
@@ -119,6 +119,8 @@ class DeclaredRoute(APIRoute):
             await self._spend(incoming, None)
             raise
         await self._spend(incoming, claims)
+        if claims is not None:
+            demand(self.may, claims)
         return claims
 
     async def _spend(self, incoming: Incoming, claims: Claims | None) -> None:

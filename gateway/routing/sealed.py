@@ -24,7 +24,7 @@ from gateway.reads.database import Database
 from gateway.routing import preconditions
 from gateway.routing.commands import SOURCE, send
 from gateway.routing.declared import DeclaredRoute, adapter, bearer, declaration, function_name
-from gateway.routing.documented import sealed_answers
+from gateway.routing.documented import refusals_of, sealed_answers, security
 from gateway.routing.incoming import Incoming
 from gateway.routing.validation import broken_rules, json_announced, json_value, no_body
 from gateway.standing import FINAL, Decision, Evidence
@@ -206,6 +206,6 @@ class SealedRouter(APIRouter):
             methods=[method],
             status_code=status,
             response_model=shows,
-            responses=sealed_answers(status, refusals),
-            openapi_extra=declaration(may, cost, limit, **{"x-hashes": hashes}),
+            responses=sealed_answers(status, (*refusals_of(may), *refusals)),
+            openapi_extra=declaration(may, cost, limit, **{"x-hashes": hashes}, **security(may)),
         )

@@ -16,7 +16,7 @@ from uuid import UUID
 import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from consumers.auth import profile
+from consumers.auth import profile, roles
 from consumers.curation import app as curation
 from consumers.projections.accounts import store as accounts
 from consumers.projections.picks import store as picks
@@ -31,6 +31,7 @@ from schemas.message import Command, Message
 from schemas.picks import DeletePick, EditPick, PickState, PublishPick, RestorePick
 from schemas.profile import ChangeHandle, ChangeProfile
 from schemas.reactions import React, Reacted, ReactionGone, Unreact
+from schemas.roles import GrantRole, RevokeRole
 from schemas.things import ThingAdded
 from schemas.topics import ACCOUNT_COMMANDS, PICK_COMMANDS, REACTION_COMMANDS
 from tests.accounts import opened
@@ -44,6 +45,8 @@ HANDLERS: dict[type[Message], Handler] = {
     RestorePick: curation.restore_pick,
     ChangeProfile: profile.change_profile,
     ChangeHandle: profile.change_handle,
+    GrantRole: roles.grant_role,
+    RevokeRole: roles.revoke_role,
 }
 BATCH_HANDLERS: dict[type[Message], Callable[[Any, Any], Awaitable[Sequence[Any]]]] = {
     React: social.react,
