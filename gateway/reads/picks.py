@@ -1,4 +1,4 @@
-"""Picks as pages show them: ready JSON of picks and authors by `read_picks`, of things by `read_things`."""
+"""Picks as pages show them, from ready JSON: of picks and authors in `read_picks`, of things in `read_things`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
