@@ -88,7 +88,7 @@ class Mesh(Tables):
         """Decide and project what gateways send, until cancelled; other tests use the same broker."""
         async for record in consumer:
             headers = {name: value.decode() for name, value in record.headers}
-            if headers.get("ce_source") == "pickly/gateway":
+            if headers.get("ce_source") in ("pickly/gateway", "pickly/ops"):
                 async with self.lock:
                     await self._handle(record, headers)
 
