@@ -8,6 +8,7 @@ from gateway.edge import Edge
 from gateway.pages import pages
 from gateway.routes import (
     accounts,
+    admin,
     auth,
     commands,
     credentials,
@@ -38,6 +39,8 @@ ROUTERS: Final = (
     accounts.reads,
     me.reads,
     me.writes,
+    admin.reads,
+    admin.writes,
     feeds.reads,
     commands.reads,
 )

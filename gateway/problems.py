@@ -33,6 +33,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "unauthorised": Kind(401, "A valid access token is needed"),
     "step-up-needed": Kind(401, "Prove again who you are"),
     "forbidden": Kind(403, "This account may not do that"),
+    "second-factor-needed": Kind(403, "Your role counts only when you sign in with a second factor"),
+    "rank-too-low": Kind(403, "That takes a higher rank than yours"),
     "not-found": Kind(404, "There is nothing here"),
     "method-not-allowed": Kind(405, "This method is not possible here"),
     "request-timeout": Kind(408, "The request took too long to arrive"),

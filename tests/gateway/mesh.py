@@ -17,7 +17,7 @@ from uuid import UUID
 import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from consumers.auth import leaving, profile
+from consumers.auth import leaving, profile, roles
 from consumers.auth import sessions as own_sessions
 from consumers.auth.rotation import Family
 from consumers.auth.store import sessions as kept_sessions
@@ -37,6 +37,7 @@ from schemas.message import Command, Message
 from schemas.picks import DeletePick, EditPick, PickState, PublishPick, RestorePick
 from schemas.profile import ChangeHandle, ChangeProfile
 from schemas.reactions import React, Reacted, ReactionGone, Unreact
+from schemas.roles import GrantRole, RevokeRole
 from schemas.sessions import (
     UNUSED_ENDS,
     EndOtherSessions,
@@ -65,6 +66,8 @@ HANDLERS: dict[type[Message], Handler] = {
     Reactivate: leaving.reactivate,
     AskDeletion: partial(leaving.ask_deletion, random=bytes(12)),
     CancelDeletion: leaving.cancel_deletion,
+    GrantRole: roles.grant_role,
+    RevokeRole: roles.revoke_role,
 }
 BATCH_HANDLERS: dict[type[Message], Callable[[Any, Any], Awaitable[Sequence[Any]]]] = {
     React: social.react,
@@ -117,7 +120,7 @@ class Mesh(Tables):
         """Decide and project what gateways send, until cancelled; other tests use the same broker."""
         async for record in consumer:
             headers = {name: value.decode() for name, value in record.headers}
-            if headers.get("ce_source") == "pickly/gateway":
+            if headers.get("ce_source") in ("pickly/gateway", "pickly/ops"):
                 async with self.lock:
                     await self._handle(record, headers)
 
