@@ -153,6 +153,13 @@ SESSION_EVENTS: Final = Topic(
     "Sessions of accounts: when and on what they began, were used and ended.",
     readers=("read_sessions",),
 )
+FACTOR_EVENTS: Final = Topic(
+    "factor.events",
+    Kind.STATE,
+    "auth",
+    "The second factors that an account has, by name and kind. No secret, no credential.",
+    readers=("read_factors",),
+)
 KEY_EVENTS: Final = Topic(
     "key.events",
     Kind.STATE,
@@ -175,6 +182,7 @@ TOPICS: Final = {
         ACCOUNT_COMMANDS,
         ACCOUNT_EVENTS,
         SESSION_EVENTS,
+        FACTOR_EVENTS,
         KEY_EVENTS,
     )
 }

@@ -2,14 +2,41 @@
 
 registration  an account begins when its e-mail address is proven
 signing_in    a session begins
+second_factor a challenge is answered, and the session begins
+enrolling     second factors are added
+factors       they are named and removed
+recovery_codes codes for when all factors are lost
+step_up       who is signed in proves a factor once more
 refreshing    a refresh token is exchanged, by a decider of its own
 chores        what is due each minute
 """
 
-from consumers.auth import chores, refreshing, registration, signing_in
+from consumers.auth import (
+    chores,
+    enrolling,
+    factors,
+    recovery_codes,
+    refreshing,
+    registration,
+    second_factor,
+    signing_in,
+    step_up,
+)
 from consumers.auth.group import auth, auth_refresh
 from consumers.auth.letters import MAIL, deliver
 
 auth.effect(MAIL)(deliver)
 
-__all__ = ["auth", "auth_refresh", "chores", "refreshing", "registration", "signing_in"]
+__all__ = [
+    "auth",
+    "auth_refresh",
+    "chores",
+    "enrolling",
+    "factors",
+    "recovery_codes",
+    "refreshing",
+    "registration",
+    "second_factor",
+    "signing_in",
+    "step_up",
+]

@@ -1,15 +1,20 @@
 """What is due each minute: new keys, registrations that nobody confirmed, counters that mean nothing."""
 
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
 
 from consumers.auth import key_pairs
 from consumers.auth.group import auth
-from consumers.auth.store import accounts, guesses, registrations
+from consumers.auth.store import accounts, challenges, factors, guesses, registrations
 from consumers.auth.store.keys import KeyPair
 from infra.runtime import Db
 from schemas.envelope import Meta
 from schemas.message import Message, Tick
 from schemas.topics import AUTH_COMMANDS
+
+UNCONFIRMED: Final = timedelta(hours=1)
+"""How long a factor is kept that nobody has used."""
 
 
 @auth.on(Tick, cost=0.1, prepare=key_pairs.due)
@@ -19,7 +24,9 @@ async def tidy(tick: Tick, meta: Meta, db: Db, made: Sequence[KeyPair]) -> Seque
         return []
     expired = await registrations.take_expired(db, tick.partition, meta.at)
     await accounts.forget_data_keys(db, expired)
+    await challenges.forget_expired(db, tick.partition, meta.at)
     if tick.partition != 0:
         return []
+    await factors.forget_unconfirmed(db, meta.at - UNCONFIRMED)
     await guesses.forget(db, meta.at)
     return await key_pairs.rotate(db, made, meta.at)
