@@ -31,4 +31,4 @@ def declared_routes() -> list[DeclaredRoute]:
 def create_app(services: Services, probes: ASGIApp) -> ASGIApp:
     """The application over open services. `probes` answers /healthz, /readyz and /metrics."""
     routes = declared_routes()
-    return Edge(Table(routes, pages(routes, probes), services), trust=services.limits.trust_traceparent)
+    return Edge(Table(routes, pages(routes, probes), services), services.limits)

@@ -3,6 +3,7 @@
 import logging
 import secrets
 import time
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -11,6 +12,9 @@ from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.answers import Header
+from gateway.client_address import Clients
+from gateway.config import GatewaySettings
+from gateway.cors import Cors, preflight
 from gateway.problems import ProblemError
 from infra.telemetry.http import OTHER, RequestSpan
 
@@ -26,17 +30,6 @@ SECURITY: Final[tuple[Header, ...]] = (
     (b"strict-transport-security", b"max-age=63072000; includeSubDomains"),
 )
 API_ONLY: Final[Header] = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-# Tokens travel in a header that no browser adds by itself, so any origin may ask.
-CORS: Final[tuple[Header, ...]] = (
-    (b"access-control-allow-origin", b"*"),
-    (
-        b"access-control-expose-headers",
-        b"Content-Location, ETag, Location, Pickly-Command, Preference-Applied, RateLimit, Retry-After, "
-        b"X-Request-Id",
-    ),
-)
-AROUND_PAGES: Final = (*SECURITY, *CORS)
-AROUND: Final = (API_ONLY, *AROUND_PAGES)
 SECONDS: Final = Histogram(
     "pickly_http_seconds",
     "Time from the request's head to the end of the answer.",
@@ -52,15 +45,19 @@ plain_log: Final = logging.getLogger(__name__)
 class Edge:
     """The outermost ASGI application."""
 
-    def __init__(self, app: ASGIApp, *, trust: bool = False) -> None:
+    def __init__(self, app: ASGIApp, limits: GatewaySettings | None = None) -> None:
+        limits = limits or GatewaySettings()
         self._app = app
-        self._trust = trust
+        self._trust = limits.trust_traceparent
+        self._clients = Clients(limits.trusted_proxies)
+        self._cors = Cors(limits.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing that goes wrong inside gets out but as a problem."""
         if scope["type"] != "http":
             return
-        exchange = _Exchange(scope, send, trust=self._trust)
+        self._clients.find(scope)
+        exchange = _Exchange(scope, send, self._cors.headers(scope["headers"]), trust=self._trust)
         structlog.contextvars.bind_contextvars(request=exchange.id)
         try:
             if _head_bytes(scope) > MAX_HEAD:
@@ -83,13 +80,14 @@ _CLOSE: Final[Header] = (b"connection", b"close")
 class _Exchange:
     """One request and its answer."""
 
-    __slots__ = ("_scope", "_send", "_span", "_started", "_status", "error", "id")
+    __slots__ = ("_cors", "_scope", "_send", "_span", "_started", "_status", "error", "id")
 
-    def __init__(self, scope: Scope, send: Send, *, trust: bool) -> None:
+    def __init__(self, scope: Scope, send: Send, cors: Sequence[Header], *, trust: bool) -> None:
         self.id = secrets.token_hex(16)
         self.error: str | None = None
         self._scope = scope
         self._send = send
+        self._cors = cors
         self._started = time.perf_counter()
         self._status = 0
         self._span = RequestSpan(scope["headers"], self.id, trust=trust)
@@ -104,8 +102,10 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self._status = message["status"]
             own = message["headers"]
-            around = AROUND_PAGES if API_ONLY[0] in dict(own) else AROUND
-            headers = [*own, *around, (b"x-request-id", self.id.encode())]
+            around = SECURITY if API_ONLY[0] in dict(own) else (API_ONLY, *SECURITY)
+            headers = [*own, *around, *self._cors, (b"x-request-id", self.id.encode())]
+            if self._scope["method"] == "OPTIONS":
+                headers += preflight(self._cors, own)
             message = {**message, "headers": headers}
         await self._send(message)
 

@@ -1,7 +1,7 @@
 """What a request may use: opened once per process, handed to the routes in the ASGI scope."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +10,8 @@ from gateway.admission import Tokens
 from gateway.config import GatewaySettings
 from gateway.idempotency import Remembered
 from gateway.keys import PublicKeys
-from gateway.limits import Limiter, Plan
+from gateway.limits import Limiter
+from gateway.plans import Plan, plans
 from gateway.readiness import Readiness
 from gateway.reads import picks
 from gateway.reads.cache import PageCache
@@ -32,8 +33,7 @@ class Services:
     keys: PublicKeys
     hashing: asyncio.Semaphore
     limiter: Limiter
-    account_plan: Plan
-    address_plan: Plan
+    plans: Mapping[str, Plan]
     remembered: Remembered
     sender: Sender
     database: Database
@@ -71,9 +71,8 @@ async def open_services(settings: Settings, limits: GatewaySettings | None = Non
                 tokens=Tokens(settings, keys.ring),
                 keys=keys,
                 hashing=asyncio.Semaphore(limits.hashing),
-                limiter=Limiter(valkey),
-                account_plan=Plan("account", limits.account_rate, limits.account_burst),
-                address_plan=Plan("address", limits.address_rate, limits.address_burst),
+                limiter=Limiter(valkey, settings.secret("valkey")),
+                plans=plans(limits),
                 remembered=Remembered(valkey),
                 sender=sender,
                 database=database,

@@ -33,9 +33,7 @@ class Decided:
         return [each for each in results if isinstance(each, Message)] if isinstance(results, list) else []
 
 
-async def boxed(
-    db: Db, kind: type[C], contents: Contents, asked: Meta, **fields: object
-) -> tuple[C, bytes]:
+async def boxed(db: Db, kind: type[C], contents: Contents, asked: Meta, **fields: object) -> tuple[C, bytes]:
     """The command, its contents sealed to the newest key, and the key that opens its answer."""
     pair, reply_key = await keys.newest(db, "seal", NOON), new_key()
     assert pair is not None

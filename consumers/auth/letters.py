@@ -35,7 +35,7 @@ def letter(
 ) -> Effect:
     """A mail as an effect. `wrapped` is the account's data key, `nonce` is random; `values` fill the text."""
     plain = orjson.dumps({"to": to, "handle": handle, **values})
-    box = encrypt(data_key(wrapped, account_id), nonce, plain, _about(kind, account_id))
+    box = encrypt(data_key(wrapped, account_id), nonce, plain, about(kind, account_id))
     return Effect(MAIL, {"letter": kind, "account": str(account_id), "key": b64(wrapped), "box": b64(box)})
 
 
@@ -43,7 +43,7 @@ async def deliver(id: UUID, payload: dict[str, Any]) -> None:
     """Send it. An address that the server refuses for good is nobody's: that ends the effect as well."""
     account_id = UUID(payload["account"])
     key = data_key(unb64(payload["key"]), account_id)
-    values = orjson.loads(decrypt(key, unb64(payload["box"]), _about(payload["letter"], account_id)))
+    values = orjson.loads(decrypt(key, unb64(payload["box"]), about(payload["letter"], account_id)))
     subject, text = LETTERS[payload["letter"]]
     body = (GREETING + text + CLOSING).format(site=settings().site, **values)
     try:
@@ -52,7 +52,8 @@ async def deliver(id: UUID, payload: dict[str, Any]) -> None:
         return
 
 
-def _about(kind: str, account_id: UUID) -> bytes:
+def about(kind: str, account_id: UUID) -> bytes:
+    """What a letter's box is bound to."""
     return f"letter/{kind}/{account_id}".encode()
 
 

@@ -42,6 +42,7 @@ class Sent(Strict):
     may="auth.public",
     shows=Sent,
     status=202,
+    limit="registration",
     hashes=True,
     refusals=("handle-reserved", "handle-taken", "password-too-short"),
 )
@@ -63,6 +64,7 @@ class Confirmed(Strict):
     "/v1/auth/email-verifications/{token}",
     may="auth.public",
     shows=Confirmed,
+    limit="verification",
     refusals=("link-invalid",),
 )
 def confirm_registration(token: str, visitor: Visit) -> Sealing[ConfirmRegistration]:
@@ -98,13 +100,15 @@ class SignedIn(Strict):
     may="auth.public",
     shows=SignedIn,
     status=201,
+    limit="sign-in",
     hashes=True,
     refusals=("credentials-wrong", "suspended", "too-many-attempts"),
 )
 def sign_in(credentials: Credentials, visitor: Visit) -> Sealing[SignIn]:
     """Sign in with a password."""
     contents = SignInContents(**credentials.model_dump(), address=visitor.address)
-    return Sealing(SignIn, contents, {"session_id": ids.made_by(visitor.command_id, "sessions")})
+    session_id = ids.made_by(visitor.command_id, "sessions")
+    return Sealing(SignIn, contents, {"session_id": session_id}, identifier=credentials.identifier)
 
 
 class Refresh(Strict):
@@ -113,7 +117,14 @@ class Refresh(Strict):
     refresh_token: str
 
 
-@writes.sealed("POST", "/v1/auth/tokens", may="auth.public", shows=SignedIn, refusals=("refresh-refused",))
+@writes.sealed(
+    "POST",
+    "/v1/auth/tokens",
+    may="auth.public",
+    shows=SignedIn,
+    limit="token-refresh",
+    refusals=("refresh-refused",),
+)
 def refresh_tokens(refresh: Refresh, visitor: Visit) -> Sealing[RefreshTokens]:
     """Exchange a refresh token for the next one and a new access token."""
     session_id, _ = halves(refresh.refresh_token, "refresh-refused")

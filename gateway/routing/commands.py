@@ -151,9 +151,15 @@ class CommandRouter(APIRouter):
         cost: int = 1,
         creates: bool = False,
         if_match: IfMatch = "ignored",
+        limit: str | None = None,
     ) -> Callable[[Function], Function]:
-        """Declare a route: who `may` (gateway/permissions.py), its cost units, what it does with If-Match."""
-        documented: Any = declaration(may, cost, **{"x-if-match": if_match}, **command_headers(if_match))
+        """Declare a route: who `may` (gateway/permissions.py), its cost units, what it does with If-Match.
+
+        `limit` names a stricter limit of its own (gateway/plans.py).
+        """
+        documented: Any = declaration(
+            may, cost, limit, **{"x-if-match": if_match}, **command_headers(if_match)
+        )
         return self.api_route(
             path,
             methods=[method],

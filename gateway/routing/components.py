@@ -67,9 +67,14 @@ HEADERS: Final[dict[str, dict[str, object]]] = {
     "Retry-After": _header("Seconds after which to try again.", "1"),
     "WWW-Authenticate": _header("How to authenticate (RFC 6750).", 'Bearer error="invalid_token"'),
     "RateLimit-Policy": _header(
-        "Quota `q` and window `w` in seconds, in cost units.", '"account";q=12000;w=20'
+        "The limits that the request spends from: quota `q` in cost units (in requests for a limit of the "
+        "route's own), window `w` in seconds.",
+        '"account";q=12000;w=20, "address";q=100000;w=10',
     ),
-    "RateLimit": _header("Units that remain, seconds until all are back.", '"account";r=11997;t=0'),
+    "RateLimit": _header(
+        "Of the limit that will be reached first: what remains, seconds until all is back.",
+        '"account";r=11997;t=0',
+    ),
     "X-Request-Id": _header(
         "The trace id under which the logs know the request.", "0af7651916cd43dd8448eb211c80319c"
     ),

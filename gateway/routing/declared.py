@@ -12,7 +12,9 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.admission import unauthorised
 from gateway.answers import Answer
+from gateway.limits import of_account, of_address
 from gateway.permissions import Permission, permission
+from gateway.plans import BY_ADDRESS, ROUTE_PLANS
 from gateway.problems import FieldError, ProblemError
 from gateway.routing.incoming import Incoming
 from gateway.routing.validation import broken_rules
@@ -58,17 +60,21 @@ class Values:
 class DeclaredRoute(APIRoute):
     """A route that FastAPI describes and that runs at ASGI level, past FastAPI's dependencies.
 
-    `may` and `cost` come from the declaration, see `declaration`.
+    `may`, `cost` and `limit` come from the declaration, see `declaration`.
     """
 
     may: str
     permission: Permission
     cost: int
+    limit: str | None
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
         extra = self.openapi_extra or {}
         self.may, self.cost = extra["x-may"], extra["x-cost"]
+        self.limit = extra.get("x-limit")
+        if self.limit is not None and self.limit not in ROUTE_PLANS:
+            raise TypeError(f"{path}: no limit {self.limit}; there are {', '.join(sorted(ROUTE_PLANS))}")
         self.permission = permission(self.may)
         named = [d for d in self.dependant.dependencies if d.call is bearer and d.name]
         others = len(self.dependant.dependencies) - len(named)
@@ -103,30 +109,39 @@ class DeclaredRoute(APIRoute):
         raise NotImplementedError
 
     async def admit(self, incoming: Incoming) -> Claims | None:
-        """Check token, permission and limit; raises ProblemError."""
+        """Check token, permission and limits; raises ProblemError. A bad token costs its address as much."""
         incoming.merge_headers()
-        services = incoming.services
-        claims = services.tokens.claims(incoming.headers.get(b"authorization"))
-        if claims is None and not self.permission.anonymous:
-            raise unauthorised("Send an access token: `Authorization: Bearer <token>`.")
-        if claims is not None:
-            client, plan = f"account/{claims.account}", services.account_plan
-        else:
-            client, plan = (
-                f"address/{(incoming.scope.get('client') or ('unknown',))[0]}",
-                services.address_plan,
-            )
-        incoming.added += await services.limiter.spend(client, self.cost, plan)
+        try:
+            claims = incoming.services.tokens.claims(incoming.headers.get(b"authorization"))
+            if claims is None and not self.permission.anonymous:
+                raise unauthorised("Send an access token: `Authorization: Bearer <token>`.")
+        except ProblemError:
+            await self._spend(incoming, None)
+            raise
+        await self._spend(incoming, claims)
         return claims
+
+    async def _spend(self, incoming: Incoming, claims: Claims | None) -> None:
+        plans, address = incoming.services.plans, incoming.scope["client_address"]
+        charges = [of_address(plans["address"], address, self.cost)]
+        if claims is not None:
+            charges.insert(0, of_account(plans["account"], claims.account, self.cost))
+        if self.limit in BY_ADDRESS:
+            charges.insert(0, of_address(plans[self.limit], address, 1))
+        incoming.added += await incoming.services.limiter.spend(charges)
 
     def values(self, incoming: Incoming) -> dict[str, object]:
         """The typed values of path and query; raises ProblemError (422)."""
         return self.path_values.read(incoming.scope["path_params"]) | self.query_values.read(_query(incoming))
 
 
-def declaration(may: str, cost: int, **documented: object) -> dict[str, object]:
-    """`openapi_extra` of a declared route: what it needs and costs, and headers that it reads."""
-    return {"x-may": may, "x-cost": cost, **documented}
+def declaration(may: str, cost: int, limit: str | None = None, /, **documented: object) -> dict[str, object]:
+    """`openapi_extra` of a declared route: what it needs and costs, and headers that it reads.
+
+    `limit` is the plan of its own (gateway/plans.py) that it spends from beside those of account and address.
+    """
+    own = {} if limit is None else {"x-limit": limit}
+    return {"x-may": may, "x-cost": cost, **own, **documented}
 
 
 def function_name(route: APIRoute) -> str:

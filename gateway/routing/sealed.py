@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from uuid_utils.compat import uuid7
 
 from gateway.answers import JSON, NO_STORE, Answer
+from gateway.plans import BY_IDENTIFIER
 from gateway.problems import ProblemError, refused
 from gateway.reads.database import Database
 from gateway.routing import preconditions
@@ -57,11 +58,15 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class Sealing(Generic[C]):
-    """A command that is to be sealed: its type, its secret contents, and its open fields."""
+    """A command that is to be sealed: its type, its secret contents, and its open fields.
+
+    `identifier` is whom it is about, for routes that limit how often one may be tried.
+    """
 
     command: type[C]
     contents: Contents
     open: dict[str, object] = field(default_factory=dict)
+    identifier: str = ""
 
 
 Visit = Annotated[Visitor, Security(bearer)]
@@ -89,8 +94,13 @@ class SealedRoute(DeclaredRoute):
         if self.body_type is not None:
             json_announced(incoming.headers)
         raw = await incoming.body()
-        visitor = Visitor(claims, uuid7(), _address(incoming))
+        visitor = Visitor(claims, uuid7(), incoming.scope["client_address"])
         sealing = self._sealing(self.values(incoming), raw, visitor)
+        if self.limit in BY_IDENTIFIER:
+            plan = incoming.services.plans[self.limit]
+            incoming.added += await incoming.services.limiter.spend_identified(
+                visitor.address, sealing.identifier.lower(), plan
+            )
         async with self._permit(incoming):
             reply_key = new_key()
             command = _sealed(sealing, visitor, incoming, reply_key)
@@ -118,10 +128,6 @@ class SealedRoute(DeclaredRoute):
         if permits.locked():
             raise ProblemError("busy", "Too many people sign in at the moment; try again soon.")
         return permits
-
-
-def _address(incoming: Incoming) -> str:
-    return str((incoming.scope.get("client") or ("unknown",))[0])
 
 
 def _sealed(sealing: Sealing[C], visitor: Visitor, incoming: Incoming, reply_key: bytes) -> C:
@@ -190,6 +196,7 @@ class SealedRouter(APIRouter):
         shows: type[BaseModel],
         status: int = 200,
         cost: int = 5,
+        limit: str | None = None,
         hashes: bool = False,
         refusals: tuple[str, ...] = (),
     ) -> Callable[[Function], Function]:
@@ -200,5 +207,5 @@ class SealedRouter(APIRouter):
             status_code=status,
             response_model=shows,
             responses=sealed_answers(status, refusals),
-            openapi_extra=declaration(may, cost, **{"x-hashes": hashes}),
+            openapi_extra=declaration(may, cost, limit, **{"x-hashes": hashes}),
         )

@@ -1,4 +1,4 @@
-"""The table in front of all routes: constant cost, whatever their number; and 404, 405, preflights."""
+"""The table in front of all routes: constant cost, whatever their number; and 404, 405, OPTIONS."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,8 +8,6 @@ from gateway.answers import Answer
 from gateway.problems import ProblemError
 from gateway.routing.declared import DeclaredRoute
 from gateway.services import Services
-
-CORS_HEADERS = b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Pickly-After, Prefer"
 
 
 class Table:
@@ -56,11 +54,6 @@ def _otherwise(method: str, allowed: set[str]) -> Answer:
         return ProblemError("not-found", "There is no such page; /docs lists what there is.").answer()
     allow = (b"allow", ", ".join(sorted(allowed | {"OPTIONS"})).encode())
     if method == "OPTIONS":
-        preflight = [
-            (b"access-control-allow-methods", allow[1]),
-            (b"access-control-allow-headers", CORS_HEADERS),
-            (b"access-control-max-age", b"600"),
-        ]
-        return Answer(204, headers=[allow, *preflight])
+        return Answer(204, headers=[allow])
     detail = f"Possible here: {allow[1].decode()}."
     return ProblemError("method-not-allowed", detail, headers=[allow]).answer()

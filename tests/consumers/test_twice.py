@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from random import random
 from typing import Any
@@ -15,6 +16,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from consumers.auth import key_pairs
+from consumers.auth.store.keys import KeyPair
 from consumers.registry import ALL
 from infra.ops.migrate import migrate
 from infra.runtime import Decider, Projection
@@ -35,6 +38,16 @@ a_few = settings(
     phases=[Phase.generate],  # to make a failing log small takes minutes
     suppress_health_check=list(HealthCheck),
 )
+
+
+@pytest.fixture(autouse=True)
+def no_lots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Key pairs are what identity draws in `prepare`, where it may; here they are the same each time."""
+
+    def pair(use: str, at: datetime) -> KeyPair:
+        return KeyPair(f"{use}{at:%d%H%M}", use, "AA", b"wrapped", at)
+
+    monkeypatch.setattr(key_pairs, "MAKERS", {use: partial(pair, use) for use in key_pairs.MAKERS})
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ class Beside:
         self._app, self._services = app, services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope.update(services=self._services, request_id=uuid4().hex)
+        scope.update(services=self._services, request_id=uuid4().hex, client_address="127.0.0.1")
         await self._app(scope, receive, send)
 
 

@@ -9,12 +9,15 @@ from schemas.keys import KeyGone, KeyPublished
 SHOW: Final = """
     INSERT INTO key (key_id, use, public, published_at, version)
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[]) ORDER BY 1
-    ON CONFLICT (key_id) DO NOTHING
+    ON CONFLICT (key_id) DO UPDATE
+       SET use = excluded.use, public = excluded.public, published_at = excluded.published_at,
+           version = excluded.version
+     WHERE excluded.version > key.version
 """
 
 
 async def show(db: Db, keys: Sequence[KeyPublished]) -> None:
-    """Keep each key; one never changes."""
+    """Write each key's newest state."""
     await db.execute(
         SHOW,
         [key.key_id for key in keys],

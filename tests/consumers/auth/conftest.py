@@ -1,4 +1,4 @@
-"""Handlers of identity with a real PostgreSQL: keys as the ticks would have made them, boxes sealed to them."""
+"""Handlers of identity with a real PostgreSQL, and key pairs as a tick would have made them."""
 
 from collections.abc import AsyncIterator, Iterator
 

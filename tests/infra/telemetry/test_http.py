@@ -5,6 +5,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from gateway.answers import Answer
+from gateway.config import GatewaySettings
 from gateway.edge import Edge
 from gateway.problems import ProblemError
 from infra.telemetry.context import Context, current, root
@@ -32,7 +33,7 @@ class App:
 async def ask(path: str, *, trust: bool = False, **headers: str) -> tuple[httpx.Response, Context]:
     """One request to a gateway's edge, and the span that it was answered in."""
     app = App()
-    transport = httpx.ASGITransport(Edge(app, trust=trust))
+    transport = httpx.ASGITransport(Edge(app, GatewaySettings(trust_traceparent=trust)))
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         answer = await client.get(path, headers=headers)
     assert app.seen is not None
