@@ -1,4 +1,4 @@
-"""Somebody with an account, an authenticator app and a passkey device: what he asks of identity, by command."""
+"""Somebody with an account, an app and a passkey device: what he asks of identity, command by command."""
 
 import base64
 import json

@@ -140,10 +140,10 @@ async def test_a_passkey_with_a_fault_signs_nobody_in(ana: Owner, fault: Fault) 
 
 async def test_without_a_name_only_a_passkey_counts(ana: Owner) -> None:
     challenge = (await begins_challenge(ana.db)).answer["challenge"]
-    forged = {"passkey": ana.device.get(json.dumps(challenge["passkey"])).replace("signature", "signat")}
+    forged = ana.device.get(json.dumps(challenge["passkey"])).replace("signature", "signat")
 
     assert (await answers(ana.db, challenge["id"], totp=ana.totp(2))).refused == "factor_wrong"
-    both = await answers(ana.db, challenge["id"], totp=ana.totp(2), **forged)
+    both = await answers(ana.db, challenge["id"], totp=ana.totp(2), passkey=forged)
     assert both.refused == "factor_wrong"
 
 

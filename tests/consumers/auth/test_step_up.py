@@ -1,4 +1,4 @@
-"""Stepping up: a session whose owner has proven once more who he is may do dangerous things for ten minutes."""
+"""Stepping up: whoever has proven once more who he is may do dangerous things for ten minutes."""
 
 import json
 from datetime import timedelta
@@ -30,7 +30,7 @@ async def is_fresh(ana: Owner, minutes: float) -> bool:
 
 
 async def test_a_session_is_fresh_for_ten_minutes(ana: Owner) -> None:
-    assert FRESH == timedelta(minutes=10)
+    assert timedelta(minutes=10) == FRESH
     assert await is_fresh(ana, 10)
     assert not await is_fresh(ana, 10.1)
     assert await fresh(ana.db, uuid4(), NOON) == Refusal("step_up_needed")
