@@ -6,18 +6,21 @@ from starlette.types import ASGIApp
 
 from gateway.edge import Edge
 from gateway.pages import pages
-from gateway.routes import accounts, auth, commands, feeds, picks, reactions, things
+from gateway.routes import accounts, auth, commands, credentials, feeds, me, picks, reactions, things
 from gateway.routing.declared import DeclaredRoute
 from gateway.routing.table import Table
 from gateway.services import Services
 
 ROUTERS: Final = (
     auth.writes,
+    credentials.reads,
     picks.writes,
     picks.reads,
     reactions.writes,
     things.reads,
     accounts.reads,
+    me.reads,
+    me.writes,
     feeds.reads,
     commands.reads,
 )

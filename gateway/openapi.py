@@ -22,7 +22,8 @@ TAGS = [
     {"name": "Picks", "description": "Publish, change, delete, restore, show."},
     {"name": "Reactions", "description": "Give and take back."},
     {"name": "Things", "description": "What people pick: books, films, places, pages."},
-    {"name": "Accounts", "description": "What somebody picked."},
+    {"name": "Accounts", "description": "Who somebody is, and what he picked."},
+    {"name": "My account", "description": "What it says about you, and what it is called."},
     {"name": "Feeds", "description": "Lists of picks."},
     {"name": "Commands", "description": "What has become of a write."},
 ]

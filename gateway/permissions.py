@@ -22,7 +22,11 @@ PERMISSIONS: Final[Mapping[str, Permission]] = {
     "pick.publish": Permission(),
     "pick.change": Permission(foreign=404),
     "reaction.write": Permission(),
+    "account.read": Permission(anonymous=True, foreign=200),
+    "profile.read": Permission(),
+    "profile.change": Permission(),
     "auth.public": Permission(anonymous=True),
+    "auth.own": Permission(),
     "command.read": Permission(foreign=200),
 }
 """A foreign command answers 200 and pending, like an unknown one."""

@@ -28,6 +28,7 @@ class FieldError:
 
 
 KINDS: Final[Mapping[str, Kind]] = {
+    "moved": Kind(308, "It has another address now"),
     "malformed": Kind(400, "The request cannot be read"),
     "unauthorised": Kind(401, "A valid access token is needed"),
     "forbidden": Kind(403, "This account may not do that"),
@@ -54,6 +55,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "credentials-wrong": Kind(401, "The name or the password is wrong"),
     "refresh-refused": Kind(401, "The refresh token is not good any more; sign in again"),
     "suspended": Kind(403, "This account is suspended"),
+    "deactivated": Kind(403, "This account is deactivated; sign in to have it back"),
+    "handle-changed-recently": Kind(409, "A handle can be changed once in 30 days"),
     "too-many-attempts": Kind(429, "Too many attempts; wait a little", 30),
     "internal": Kind(500, "Something went wrong here"),
     "command-failed": Kind(500, "The command could not be carried out and was given up"),

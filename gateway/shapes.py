@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.standing import Status
+from schemas.accounts import Standing
 from schemas.types import ReactionKind, ThingKind
 
 COMMAND_ID: Final = "019ac8a2-5c3e-7d10-9b5e-0e6f1d2c3b4a"
@@ -26,7 +27,7 @@ THING: Final = {
 }
 PICK: Final = {
     "id": PICK_ID,
-    "author": {"id": ACCOUNT_ID},
+    "author": {"id": ACCOUNT_ID, "handle": "ana", "display_name": "Ana"},
     "thing": THING,
     "note": "Two worlds, and a wall between them.",
     "rating": 4.5,
@@ -36,6 +37,20 @@ PICK: Final = {
     "edited_at": "2026-11-24T08:15:00Z",
     "version": 2,
     "reactions": {"like": 3, "insightful": 1},
+}
+ACCOUNT: Final = {
+    "id": ACCOUNT_ID,
+    "handle": "ana",
+    "display_name": "Ana",
+    "bio": "Reads on trains.",
+    "links": ["https://ana.example/books"],
+    "opened_at": "2026-05-01T07:00:00Z",
+    "language": "pt-BR",
+    "time_zone": "Europe/Lisbon",
+    "roles": ["member"],
+    "standing": "active",
+    "handle_changed_at": None,
+    "version": 4,
 }
 COUNTED: Final = {
     **THING,
@@ -89,11 +104,13 @@ class CommandStatus(BaseModel):
 
 
 class Author(BaseModel):
-    """Whose pick it is."""
+    """Whose pick it is; only the id while nothing more is known, or the account is deactivated."""
 
     model_config = ConfigDict(extra="forbid")
 
     id: UUID
+    handle: str | None = None
+    display_name: str | None = None
 
 
 class ThingShown(BaseModel):
@@ -158,3 +175,22 @@ class Things(BaseModel):
     model_config = _example({"items": [COUNTED]})
 
     items: list[Thing]
+
+
+class Account(BaseModel):
+    """An account. From `language` on only its owner sees what there is."""
+
+    model_config = _example(ACCOUNT)
+
+    id: UUID
+    handle: str
+    display_name: str
+    bio: str
+    links: list[str]
+    opened_at: datetime
+    language: str | None = None
+    time_zone: str | None = None
+    roles: list[str] | None = None
+    standing: Standing | None = None
+    handle_changed_at: datetime | None = None
+    version: int | None = None

@@ -8,22 +8,26 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP as SMTP_POLICY
+from email.policy import SMTP, SMTPUTF8
 from typing import Final
 from uuid import UUID, uuid4
 
 import aiosmtplib
 
 from infra.runtime.fates import OutageError
-from infra.settings import Settings
+from infra.settings import SecretMissingError, Settings
 
 ATOMS: Final = r'[^\s()<>\[\]:;@\\,."]+(?:\.[^\s()<>\[\]:;@\\,."]+)*'
 ADDRESS: Final = re.compile(f"{ATOMS}@{ATOMS}")
 """RFC 5322 and 6531 without what nobody has: quoted names, comments, numbers as domains."""
 LINE: Final = 76  # RFC 2045: what a line of quoted-printable may have at most
+SHORT: Final = 60  # a subject that needs no second line
+CRLF: Final = "\r\n"
 GOODBYE_SECONDS: Final = 1.0
+TOO_LARGE: Final = 552  # RFC 1870: said of the size, which is named together with the sender
 LOGIN_WANTED: Final = 530  # RFC 4954: for want of a login, whoever the mail is for
 
 
@@ -63,12 +67,13 @@ async def send(mail: Mail, settings: Settings) -> None:
 
 async def _attempt(mail: Mail, settings: Settings) -> OutageError | MailRefusedError | None:
     client = _client(settings)
-    message = _message(mail, settings.smtp_from)
+    content = _content(mail, settings.smtp_from)
+    options = [] if mail.to.isascii() else ["SMTPUTF8", "BODY=8BITMIME"]
     try:
         async with asyncio.timeout(settings.smtp_seconds):
             if (failure := await _connect(client, settings)) is not None:
                 return failure
-            await client.send_message(message)
+            await client.sendmail(settings.smtp_from, mail.to, content, mail_options=options)
     except (aiosmtplib.SMTPException, OSError) as error:
         return _meaning(error, settings)
     else:
@@ -79,17 +84,23 @@ async def _attempt(mail: Mail, settings: Settings) -> OutageError | MailRefusedE
 
 
 def _client(settings: Settings) -> aiosmtplib.SMTP:
-    user = settings.smtp_user
     return aiosmtplib.SMTP(
         hostname=settings.smtp_host,
         port=settings.smtp_port,
-        username=user,
-        password=None if user is None else settings.secret("smtp_password"),
+        username=settings.smtp_user,
+        password=None if settings.smtp_user is None else _password(settings),
         use_tls=settings.smtp_tls == "tls",
         start_tls=settings.smtp_tls == "starttls",
         local_hostname=settings.smtp_from.rpartition("@")[2],  # the machine's own would ask DNS
         timeout=settings.smtp_seconds,
     )
+
+
+def _password(settings: Settings) -> str:
+    try:
+        return settings.secret("smtp_password")
+    except SecretMissingError as error:
+        raise OutageError(f"{error}; PICKLY_SMTP_USER needs it. Mail waits") from None
 
 
 async def _connect(client: aiosmtplib.SMTP, settings: Settings) -> OutageError | None:
@@ -108,12 +119,16 @@ def _meaning(error: Exception, settings: Settings) -> OutageError | MailRefusedE
         return MailRefusedError("the mail server takes no addresses outside ASCII (SMTPUTF8)")
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         error = error.recipients[0]
-    if not isinstance(error, aiosmtplib.SMTPRecipientRefused | aiosmtplib.SMTPDataError):
-        return _outage(_words(error), settings)
-    if not 500 <= error.code < 600 or error.code == LOGIN_WANTED:
+    if not isinstance(error, aiosmtplib.SMTPResponseException) or not _is_for_good(error):
         return _outage(_words(error), settings)
     what = "the recipient" if isinstance(error, aiosmtplib.SMTPRecipientRefused) else "the content"
     return MailRefusedError(f"the mail server refused {what} for good ({error.code})")
+
+
+def _is_for_good(error: aiosmtplib.SMTPResponseException) -> bool:
+    if isinstance(error, aiosmtplib.SMTPSenderRefused):
+        return error.code == TOO_LARGE
+    return 500 <= error.code < 600 and error.code != LOGIN_WANTED
 
 
 def _words(error: Exception) -> str:
@@ -135,17 +150,23 @@ async def _goodbye(client: aiosmtplib.SMTP) -> None:
         await client.quit(timeout=GOODBYE_SECONDS)
 
 
-def _message(mail: Mail, sender: str) -> EmailMessage:
-    message = EmailMessage(policy=SMTP_POLICY.clone(max_line_length=LINE))
+def _content(mail: Mail, sender: str) -> bytes:
+    policy = SMTP if mail.to.isascii() else SMTPUTF8
+    message = EmailMessage(policy=policy.clone(max_line_length=LINE))
     host = sender.rpartition("@")[2]
     message["From"] = Address("Pickly", *sender.split("@"))
     message["To"] = Address("", *mail.to.split("@"))
-    message["Subject"] = mail.subject
     message["Date"] = datetime.now(UTC)
     message["Message-ID"] = f"<{mail.id}@{host}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(mail.text, cte="quoted-printable")
-    return message
+    return _subject(mail.subject) + message.as_bytes()
+
+
+def _subject(text: str) -> bytes:
+    """The line, or lines: EmailMessage would lose spaces where it breaks a long one that is not ASCII."""
+    charset = "us-ascii" if text.isascii() and len(text) < SHORT else "utf-8"
+    return f"Subject: {Header(text, charset, header_name='Subject').encode(linesep=CRLF)}{CRLF}".encode()
 
 
 def _may_stand_in_a_header(text: str) -> bool:

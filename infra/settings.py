@@ -44,10 +44,12 @@ class Settings(BaseSettings):
     """`starttls` (mostly port 587) and `tls` (mostly port 465) check the server's certificate."""
     smtp_user: str | None = None
     """Whom to log in as, with the secret `smtp_password`; None logs in as nobody."""
-    smtp_from: str = Field("pickly@localhost", pattern=r"^[!#-;=?A-Z^-~]+@[A-Za-z0-9.-]+$")
+    smtp_from: str = Field("pickly@localhost", pattern=r"^[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+$")
     """The address that mail comes from; its domain names us to the server and stands in each Message-ID."""
     smtp_seconds: float = Field(10, gt=0, le=10)
     """How long sending one mail may take, all in all."""
+    mailbox: Path | None = None
+    """Where the local stack's mail server keeps what it takes; None where mail goes out into the world."""
 
     @model_validator(mode="after")
     def _no_password_in_the_clear(self) -> Self:

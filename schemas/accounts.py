@@ -3,11 +3,22 @@
 from typing import Literal
 from uuid import UUID
 
+from pydantic import BaseModel, ConfigDict
+
 from schemas.message import State, Tombstone
 from schemas.topics import ACCOUNT_EVENTS
 from schemas.types import When
 
 Standing = Literal["active", "deactivated", "suspended"]
+
+
+class FormerHandle(BaseModel):
+    """A handle that an account had: it leads there until it is free again."""
+
+    model_config = ConfigDict(frozen=True)
+
+    handle: str
+    until: When
 
 
 class AccountState(State):
@@ -30,6 +41,7 @@ class AccountState(State):
     standing: Standing = "active"
     opened_at: When
     handle_changed_at: When | None = None
+    former_handles: tuple[FormerHandle, ...] = ()
     roles_changed_at: When | None = None
 
 

@@ -1,20 +1,22 @@
 """Sessions: signing in, and what becomes of a session."""
 
-from typing import Annotated, Literal
+from datetime import timedelta
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import StringConstraints
 
 from schemas.identity_types import EMAIL_MAX, PasswordGiven
-from schemas.message import State, Tombstone
+from schemas.message import Command, State, Tombstone
 from schemas.sealed import Contents, SealedCommand
-from schemas.topics import AUTH_COMMANDS, AUTH_REFRESHES, SESSION_EVENTS
+from schemas.topics import ACCOUNT_COMMANDS, AUTH_COMMANDS, AUTH_REFRESHES, SESSION_EVENTS
 from schemas.types import CLEAN, LINE, When
 
 EndReason = Literal[
     "signed_out", "ended_by_owner", "ended_by_staff", "replayed", "password_changed", "expired"
 ]
-
+UNUSED_ENDS: Final = timedelta(days=60)
+"""How long a session lives that nobody uses, and so how long a browser keeps its cookie."""
 
 Device = Annotated[str, StringConstraints(max_length=60, strip_whitespace=True), CLEAN, LINE]
 Identifier = Annotated[
@@ -98,3 +100,36 @@ class SessionGone(Tombstone, topic=SESSION_EVENTS):
     key_fields = ("session_id",)
 
     session_id: UUID
+
+
+class SessionCommand(Command):
+    """A wish of a session's owner. It lies with the account, so that what one person wants stays in order."""
+
+    subject = "sessions"
+    key_fields = ("account_id",)
+    done_when = ("read_sessions",)
+    author_field = "account_id"
+
+    account_id: UUID
+    session_id: UUID
+
+    @property
+    def about(self) -> str:
+        """The session, although the key is its account."""
+        return f"{self.subject}/{self.session_id}"
+
+
+class EndSession(SessionCommand, topic=ACCOUNT_COMMANDS):
+    """End a session; `signed_out` when it is the one that asks."""
+
+    reason: Literal["signed_out", "ended_by_owner"] = "ended_by_owner"
+
+
+class EndOtherSessions(SessionCommand, topic=ACCOUNT_COMMANDS):
+    """End all sessions of the account but `session_id`."""
+
+
+class NameSession(SessionCommand, topic=ACCOUNT_COMMANDS):
+    """Call a session something else."""
+
+    device: Device

@@ -144,7 +144,7 @@ ACCOUNT_EVENTS: Final = Topic(
     Kind.STATE,
     "auth",
     "Accounts: handle, profile, roles, standing. No e-mail address, no credential.",
-    readers=("read_accounts",),
+    readers=("read_accounts", "read_picks"),
 )
 SESSION_EVENTS: Final = Topic(
     "session.events",
@@ -159,6 +159,13 @@ FACTOR_EVENTS: Final = Topic(
     "auth",
     "The second factors that an account has, by name and kind. No secret, no credential.",
     readers=("read_factors",),
+)
+ACCOUNT_SECURITY: Final = Topic(
+    "account.security",
+    Kind.HISTORY,
+    "auth",
+    "What was done to an account's sessions, credentials and roles; key <account>/<event>, a year.",
+    readers=("read_accounts",),
 )
 KEY_EVENTS: Final = Topic(
     "key.events",
@@ -183,6 +190,7 @@ TOPICS: Final = {
         ACCOUNT_EVENTS,
         SESSION_EVENTS,
         FACTOR_EVENTS,
+        ACCOUNT_SECURITY,
         KEY_EVENTS,
     )
 }

@@ -1,4 +1,4 @@
-"""Real servers for every test: Kafka, PostgreSQL, Valkey and S3, started once for a run."""
+"""Real servers for every test: Kafka, PostgreSQL, Valkey, S3 and a mailbox, started once for a run."""
 
 import os
 import shlex

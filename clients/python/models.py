@@ -55,9 +55,11 @@ class PickChanges(_Request):
 
 
 class Author(_Answer):
-    """The account that published a pick."""
+    """The account that published a pick; only `id` while nothing more is known of it."""
 
     id: UUID
+    handle: str | None = None
+    display_name: str | None = None
 
 
 class PickedThing(_Answer):

@@ -1,8 +1,7 @@
 """What a session gives its owner: an access token for ten minutes, and a refresh token for the next one."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from ipaddress import ip_address, ip_network
-from typing import Final
 from uuid import UUID, uuid5
 
 from consumers.auth import key_pairs, refresh_tokens, vault
@@ -10,10 +9,7 @@ from consumers.auth.rotation import Family
 from infra.runtime import Db
 from infra.tokens import LIFETIME, Claims, issue
 from schemas.accounts import AccountState
-from schemas.sessions import SessionState
-
-SESSION_ENDS: Final = timedelta(days=60)
-"""How long a session lives that nobody uses."""
+from schemas.sessions import UNUSED_ENDS, SessionState
 
 
 def family_key(session_id: UUID) -> bytes:
@@ -24,7 +20,7 @@ def family_key(session_id: UUID) -> bytes:
 def new_family(session_id: UUID, seed: bytes, at: datetime) -> tuple[refresh_tokens.RefreshToken, Family]:
     """The first refresh token of a session, and what is stored of it."""
     token = refresh_tokens.first(family_key(session_id), session_id, seed)
-    return token, Family(refresh_tokens.digest(token), None, at, at + SESSION_ENDS)
+    return token, Family(refresh_tokens.digest(token), None, at, at + UNUSED_ENDS)
 
 
 async def tokens(

@@ -1,24 +1,28 @@
 """Identity, the table of contents: each module holds the handlers of one subject, 3 to 15 lines each.
 
-registration  an account begins when its e-mail address is proven
-signing_in    a session begins
-second_factor a challenge is answered, and the session begins
-enrolling     second factors are added
-factors       they are named and removed
-recovery_codes codes for when all factors are lost
-step_up       who is signed in proves a factor once more
-refreshing    a refresh token is exchanged, by a decider of its own
-chores        what is due each minute
+registration    an account begins when its e-mail address is proven
+signing_in      a session begins
+second_factor   a challenge is answered, and the session begins
+enrolling       second factors are added
+factors         they are named and removed
+recovery_codes  for when all factors are lost
+step_up         who is signed in proves a factor once more
+refreshing      a refresh token is exchanged, by a decider of its own
+sessions        a session is named or ended, or ends because nobody uses it
+profile         what people say about themselves, and what they are called
+chores          what is due each minute
 """
 
 from consumers.auth import (
     chores,
     enrolling,
     factors,
+    profile,
     recovery_codes,
     refreshing,
     registration,
     second_factor,
+    sessions,
     signing_in,
     step_up,
 )
@@ -33,10 +37,12 @@ __all__ = [
     "chores",
     "enrolling",
     "factors",
+    "profile",
     "recovery_codes",
     "refreshing",
     "registration",
     "second_factor",
+    "sessions",
     "signing_in",
     "step_up",
 ]

@@ -63,15 +63,13 @@ def broken_rules(
 
 
 def _is_similar(password: str, names: Iterable[str]) -> bool:
-    """Whether it lies in a name, or too little is left of it without the names and their words."""
+    """Whether too little is left of it without the names, their words, and what is a part of one."""
     bare = _bare(password)
     known = {_bare(part) for name in (*names, BRAND) for part in (name, *_words(name))}
     long_enough = sorted((name for name in known if len(name) >= NAME_MIN), key=len, reverse=True)
-    if len(bare) >= NAME_MIN and any(bare in name for name in long_enough):
-        return True
     rest = bare
     for name in long_enough:
-        rest = rest.replace(name, "")
+        rest = "" if len(rest) >= NAME_MIN and rest in name else rest.replace(name, "")
     return rest != bare and len(password) - len(bare) + len(rest) < PASSWORD_MIN
 
 

@@ -16,8 +16,10 @@ def handle(wanted: str) -> Refusal | None:
 
 
 def password(wanted: str, *, alone: bool, near: Sequence[str]) -> Refusal | None:
-    """Why this password is not good enough, or None. `alone`: it is the only factor; `near`: what it must not
-    resemble."""
+    """Why this password is not good enough, or None.
+
+    `alone`: it is the only factor; `near`: what it must not resemble.
+    """
     return Refusal("password_too_short") if alone and len(wanted) < ALONE_MIN else None
 
 

@@ -6,13 +6,14 @@ from dataclasses import replace
 from consumers.auth import access, key_pairs, refresh_tokens
 from consumers.auth.group import auth_refresh
 from consumers.auth.rotation import No, Repeat, Rotate, decide
+from consumers.auth.sessions import end
 from consumers.auth.store import accounts, sessions
 from consumers.auth.store.sessions import Held
 from infra.runtime import Db, Refusal, Reply
 from infra.sealing import REFUSED, Opened
 from schemas.envelope import Meta
 from schemas.message import Message
-from schemas.sessions import RefreshContents, RefreshTokens, SessionEnded, SessionSeen
+from schemas.sessions import UNUSED_ENDS, RefreshContents, RefreshTokens, SessionSeen
 
 
 async def opened(wish: RefreshTokens, meta: Meta, db: Db) -> Opened[RefreshContents] | Refusal:
@@ -31,18 +32,10 @@ async def refresh(
         return Refusal("refresh_refused")
     outcome = decide(held.family, access.family_key(wish.session_id), token, meta.at)
     if outcome is No.REPLAY:
-        return [await revoke(db, held, meta), Reply(seen.answer({REFUSED: "refresh_refused"}))]
+        return [await end(db, held, "replayed", meta), Reply(seen.answer({REFUSED: "refresh_refused"}))]
     if isinstance(outcome, No):
         return Refusal("refresh_refused")
     return await renewed(db, held, outcome, meta, seen)
-
-
-async def revoke(db: Db, held: Held, meta: Meta) -> SessionEnded:
-    """Somebody else holds a token of this family: it ends, and its owner learns why."""
-    fields = held.session.model_dump() | {"ended_at": meta.at, "end_reason": "replayed"}
-    ended = SessionEnded(**fields | {"version": held.session.version + 1})
-    await sessions.save(db, replace(held, session=ended, changed_by=meta.id))
-    return ended
 
 
 async def renewed(
@@ -66,6 +59,6 @@ async def renewed(
         return [reply]
     fields = held.session.model_dump() | {"seen_at": meta.at, "place": access.coarse(seen.contents.address)}
     session = SessionSeen(**fields | {"version": held.session.version + 1})
-    family = replace(outcome.family, expires_at=meta.at + access.SESSION_ENDS)
+    family = replace(outcome.family, expires_at=meta.at + UNUSED_ENDS)
     await sessions.save(db, replace(held, session=session, family=family, changed_by=meta.id))
     return [session, reply]

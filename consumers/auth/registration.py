@@ -57,11 +57,14 @@ async def register(wish: Register, meta: Meta, db: Db, wanted: Wanted) -> Effect
         return Refusal("handle_taken")
     found = vault.lookup("email", policy.mailbox(contents.email))
     known = await accounts.by_email(db, found) is not None
-    secret = wanted.opened.draw("proof")
-    new = _registration(wish, meta, wanted, found, None if known else secret)
-    wrapped = _data_key(wish, wanted)
+    secret, wrapped = wanted.opened.draw("proof"), _data_key(wish, wanted)
     await accounts.keep_data_key(db, wish.account_id, wrapped)
-    await registrations.add(db, new)
+    await registrations.add(db, _registration(wish, meta, wanted, found, None if known else secret))
+    return _letter(wish, wanted, wrapped, secret, known=known)
+
+
+def _letter(wish: Register, wanted: Wanted, wrapped: bytes, secret: bytes, *, known: bool) -> Effect:
+    contents = wanted.opened.contents
     return letters.letter(
         "known_registration" if known else "confirm_registration",
         wish.account_id,

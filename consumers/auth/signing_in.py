@@ -9,6 +9,7 @@ from consumers.auth import access, challenges, key_pairs, policy, vault
 from consumers.auth.group import HASHING, auth
 from consumers.auth.hashing import hasher
 from consumers.auth.passkeys import CHALLENGE
+from consumers.auth.security import noted
 from consumers.auth.store import accounts, factors, guesses, sessions
 from consumers.auth.store.accounts import Credentials
 from consumers.auth.store.challenges import Challenge
@@ -19,6 +20,7 @@ from schemas.accounts import AccountState
 from schemas.envelope import Meta
 from schemas.message import Message
 from schemas.sealed import Contents
+from schemas.security import SecurityNoted
 from schemas.sessions import SessionStarted, SignIn, SignInContents
 
 FREE_OF_PAIR: Final = 5
@@ -136,4 +138,17 @@ async def begin(
     answer = await access.tokens(
         db, account, session, refresh, at=meta.at, factor_at=meta.at, token_id=meta.id
     )
-    return [session, Reply(opened.answer(answer))]
+    return [session, await signed_in(db, meta, session), Reply(opened.answer(answer))]
+
+
+async def signed_in(db: Db, meta: Meta, session: SessionStarted) -> SecurityNoted:
+    """The owner can see when and on what somebody signed in."""
+    return await noted(
+        db,
+        meta,
+        session.account_id,
+        "signed_in",
+        session_id=session.session_id,
+        place=session.place,
+        device=session.device,
+    )

@@ -1,4 +1,4 @@
-"""Picks as pages show them: `read_picks` holds ready JSON members, things come from `read_things`."""
+"""Picks as pages show them: `read_picks` holds ready JSON of them and of their authors, `read_things` of things."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,8 @@ SHOWN: Final = ("read_picks", "read_things")
 COLUMNS: Final = """
 SELECT p.pick_id, p.author_id, p.thing_id, p.version, p.deleted_at, p.body,
        (SELECT string_agg(format('"%s":%s', c.kind, c.count), ',' ORDER BY c.kind)
-          FROM read_picks.reaction_count c WHERE c.pick_id = p.pick_id AND c.count > 0) AS reactions
+          FROM read_picks.reaction_count c WHERE c.pick_id = p.pick_id AND c.count > 0) AS reactions,
+       (SELECT a.body FROM read_picks.author a WHERE a.account_id = p.author_id) AS author
 """
 ONE: Final = f"{COLUMNS} FROM read_picks.pick p WHERE pick_id = $1"
 THINGS: Final = "SELECT thing_id, body FROM read_things.thing WHERE thing_id = ANY($1)"
@@ -113,7 +114,13 @@ def visible(rows: "Sequence[Record]", viewer: UUID | None) -> "list[Record]":
 
 
 def present(row: "Record", things: Mapping[UUID, bytes]) -> bytes:
-    """Present: the pick's members, its thing, its reactions; of an unknown thing only the id."""
-    thing = things.get(row["thing_id"]) or b'{"id":"%b"}' % str(row["thing_id"]).encode()
+    """Present: the pick's members, its author, thing and reactions; of who or what is unknown only the id."""
+    author = row["author"] or only_id(row["author_id"])
+    thing = things.get(row["thing_id"]) or only_id(row["thing_id"])
     reactions = (row["reactions"] or "").encode()
-    return b'{%b,"thing":%b,"reactions":{%b}}' % (row["body"], thing, reactions)
+    return b'{%b,"author":%b,"thing":%b,"reactions":{%b}}' % (row["body"], author, thing, reactions)
+
+
+def only_id(key: UUID) -> bytes:
+    """What is shown of a subject of which nothing more is known."""
+    return b'{"id":"%b"}' % str(key).encode()

@@ -101,7 +101,9 @@ def something(changes: PickChanges) -> PickChanges:
 Changes = Annotated[PickChanges, AfterValidator(something)]
 
 
-@writes.command("POST", "/v1/picks", may="pick.publish", cost=3, creates=True)
+@writes.command(
+    "POST", "/v1/picks", may="pick.publish", cost=3, creates=True, refusals=("already-picked", "deleted")
+)
 def publish_pick(pick: NewPick, caller: Call) -> PublishPick:
     """Publish a pick of a thing. One pick per person and thing: a second one is refused."""
     thing_id = ids.thing_id(pick.thing.ref)
@@ -135,7 +137,7 @@ def restore_pick(pick_id: UUID, caller: Call) -> RestorePick:
     return RestorePick(pick_id=pick_id, author_id=caller.account_id)
 
 
-@reads.read("/v1/picks/{pick_id}", reads=read.SHOWN, may="pick.read", shows=Pick, missing=True)
+@reads.read("/v1/picks/{pick_id}", reads=read.SHOWN, may="pick.read", shows=Pick, refusals=("not-found",))
 async def show_pick(pick_id: UUID, look: Look) -> Representation:
     """One pick. A deleted one is shown to its author only."""
     shown = await read.one(look.services.database, pick_id, look.viewer)

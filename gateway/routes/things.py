@@ -19,7 +19,7 @@ SHOWN = ("read_things",)
 Reference = Annotated[CanonicalRef, Query(description="As in a new pick.")]
 
 
-@reads.read("/v1/things/{thing_id}", reads=SHOWN, may="public.read", shows=Thing, missing=True)
+@reads.read("/v1/things/{thing_id}", reads=SHOWN, may="public.read", shows=Thing, refusals=("not-found",))
 async def show_thing(thing_id: UUID, look: Look) -> Representation:
     """One thing, and how it was picked."""
     shown = await read.one(look.services.database, thing_id)

@@ -3,7 +3,7 @@
 The function turns body and caller into a command; it decides nothing and sends nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
@@ -19,7 +19,7 @@ from gateway.problems import ProblemError
 from gateway.resources import path_of
 from gateway.routing import preconditions
 from gateway.routing.declared import DeclaredRoute, adapter, bearer, declaration, function_name
-from gateway.routing.documented import IfMatch, command_answers, command_headers
+from gateway.routing.documented import OF_A_PICK, IfMatch, command_answers, command_headers
 from gateway.routing.incoming import Incoming
 from gateway.routing.outcome import outcome, within
 from gateway.routing.validation import broken_rules, json_announced, json_value, no_body
@@ -151,11 +151,14 @@ class CommandRouter(APIRouter):
         cost: int = 1,
         creates: bool = False,
         if_match: IfMatch = "ignored",
+        shows: str = "Pick",
+        refusals: Sequence[str] = OF_A_PICK,
         limit: str | None = None,
     ) -> Callable[[Function], Function]:
         """Declare a route: who `may` (gateway/permissions.py), its cost units, what it does with If-Match.
 
-        `limit` names a stricter limit of its own (gateway/plans.py).
+        `shows` is the schema of what it changes, `refusals` are its problems. `limit` names a stricter limit
+        of its own (gateway/plans.py).
         """
         documented: Any = declaration(
             may, cost, limit, **{"x-if-match": if_match}, **command_headers(if_match)
@@ -166,6 +169,6 @@ class CommandRouter(APIRouter):
             status_code=202,
             response_model=Accepted,
             response_description="The broker has the command; `Location` tells what becomes of it.",
-            responses=command_answers(creates=creates, if_match=if_match),
+            responses=command_answers(creates=creates, if_match=if_match, shows=shows, refusals=refusals),
             openapi_extra=documented,
         )

@@ -24,7 +24,7 @@ PARAMETERS: Final[dict[str, dict[str, object]]] = {
     "IfMatch": {
         "name": "If-Match",
         "in": "header",
-        "description": "The ETag of the pick that you read; its version must still be the current one.",
+        "description": "The ETag of what you read; its version must still be the current one.",
         "schema": {"type": "string"},
         "example": '"3-9b2f6c1d0e7b9543"',
     },
@@ -32,7 +32,7 @@ PARAMETERS: Final[dict[str, dict[str, object]]] = {
         "name": "If-Match",
         "in": "header",
         "required": True,
-        "description": "The ETag of the pick that you read; its version must still be the current one.",
+        "description": "The ETag of what you read; its version must still be the current one.",
         "schema": {"type": "string"},
         "example": '"3-9b2f6c1d0e7b9543"',
     },

@@ -1,27 +1,26 @@
 """What OpenAPI says about a route beside its values: headers it reads, answers it gives, problems."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from gateway.permissions import permission
 from gateway.problems import KINDS, WAYS_OUT
-from gateway.shapes import PICK, PICK_ID, STATUS
+from gateway.shapes import ACCOUNT, PICK, PICK_ID, STATUS
 
 Responses = dict[int | str, dict[str, Any]]
 IfMatch = Literal["needed", "taken", "ignored"]
 """Whether a command needs If-Match (428 without), takes it, or does not look at it."""
 PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
-DONE: Final = {
-    "schema": {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("Pick", "CommandStatus")]},
-    "examples": {
-        "pick": {"value": PICK},
-        "command": {
-            "value": {name: STATUS[name] for name in STATUS if name != "reason"} | {"status": "done"}
-        },
-    },
-}
+EXAMPLES: Final[Mapping[str, Mapping[str, object]]] = {"Pick": PICK, "Account": ACCOUNT}
+"""What commands lead to, by the name of its schema."""
+OF_A_PICK: Final = ("not-found", "deleted", "not-deleted", "pick-closed")
 LIMITS: Final = ("RateLimit-Policy", "RateLimit", "X-Request-Id")
-OF_STATUS: Final = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+OF_STATUS: Final = {
+    308: ("Location",),
+    401: ("WWW-Authenticate",),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
 
 
 def headers(*names: str) -> dict[str, dict[str, str]]:
@@ -79,15 +78,14 @@ def command_headers(if_match: IfMatch) -> dict[str, object]:
     return {"parameters": [_parameter(name) for name in ("IdempotencyKey", "Prefer", *names)]}
 
 
-def command_answers(*, creates: bool, if_match: IfMatch) -> Responses:
-    """The answers of a command route beside 202's body."""
+def command_answers(
+    *, creates: bool, if_match: IfMatch, shows: str = "Pick", refusals: Sequence[str] = OF_A_PICK
+) -> Responses:
+    """The answers of a command route beside 202's body. `shows` is the schema of what it changes."""
     steps = (
         ()
         if if_match == "ignored"
         else ("stale", *(("precondition-required",) if if_match == "needed" else ()))
-    )
-    refusals = (
-        ("already-picked", "deleted") if creates else ("not-found", "deleted", "not-deleted", "pick-closed")
     )
     answers = problems(
         *("malformed", "unauthorised", *refusals, "conflict", *steps, "request-timeout", "too-large"),
@@ -105,16 +103,25 @@ def command_answers(*, creates: bool, if_match: IfMatch) -> Responses:
     shown = headers(
         "Location" if creates else "Content-Location", "Pickly-Command", "Preference-Applied", "ETag"
     )
-    pick = {"schema": {"$ref": "#/components/schemas/Pick"}}
+    made = {"schema": {"$ref": f"#/components/schemas/{shows}"}}
     if creates:
         description = "With `Prefer: wait`: what was made, as it is now."
-        answers[201] = {"description": description, "headers": shown, "content": {"application/json": pick}}
+        answers[201] = {"description": description, "headers": shown, "content": {"application/json": made}}
     answers[200] = {
         "description": "With `Prefer: wait`: the resource as it is now, or the command if there is none.",
         "headers": headers("Pickly-Command", "Preference-Applied") if creates else shown,
-        "content": {"application/json": DONE},
+        "content": {"application/json": _done(shows)},
     }
     return answers
+
+
+def _done(shows: str) -> dict[str, object]:
+    """What became of a command: the resource, or the command where there is none."""
+    command = {name: value for name, value in STATUS.items() if name != "reason"} | {"status": "done"}
+    return {
+        "schema": {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in (shows, "CommandStatus")]},
+        "examples": {shows.lower(): {"value": EXAMPLES[shows]}, "command": {"value": command}},
+    }
 
 
 def sealed_answers(status: int, refusals: Sequence[str]) -> Responses:
@@ -142,11 +149,10 @@ def read_headers(reads: Sequence[str], may: str) -> dict[str, object]:
     return {"parameters": [_parameter(name) for name in names], **optional}
 
 
-def read_answers(*, missing: bool, waits: bool) -> Responses:
+def read_answers(*, waits: bool, refusals: Sequence[str]) -> Responses:
     """The answers of a read route beside 200's body."""
     slugs = ["malformed", "unauthorised", "request-timeout", "invalid", "too-many-requests"]
-    slugs += ["headers-too-large", "unavailable"]
-    slugs += ["not-found"] if missing else []
+    slugs += ["headers-too-large", "unavailable", *refusals]
     slugs += ["not-yet-visible"] if waits else []
     answers = problems(*slugs)
     answers[200] = {"headers": headers("ETag", "Cache-Control") if waits else headers("Retry-After")}

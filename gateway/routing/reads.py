@@ -100,14 +100,14 @@ class ReadRouter(APIRouter):
         may: str,
         shows: type[BaseModel],
         cost: int = 1,
-        missing: bool = False,
+        refusals: Sequence[str] = (),
     ) -> Callable[[Function], Function]:
-        """Declare a route. `shows` documents the body; `missing` says that there may be nothing (404)."""
+        """Declare a route. `shows` documents the body, `refusals` its problems."""
         documented: Any = declaration(may, cost, **{"x-reads": list(reads)}, **read_headers(reads, may))
         return self.api_route(
             path,
             methods=["GET"],
             response_model=shows,
-            responses=read_answers(missing=missing, waits=bool(reads)),
+            responses=read_answers(waits=bool(reads), refusals=refusals),
             openapi_extra=documented,
         )

@@ -1,4 +1,4 @@
-"""Kafka, PostgreSQL, Valkey and S3 in one folder, without the platform: for tests and for work on a process.
+"""Kafka, PostgreSQL, Valkey, S3 and a mailbox in one folder, without the platform: for tests and for work.
 
 `python -m infra.local.servers FOLDER` runs them until Ctrl-C or SIGTERM and writes FOLDER/env to be sourced.
 """
@@ -18,19 +18,20 @@ from typing import Final
 import psutil
 
 from infra.console import Console
-from infra.local import kafka, ports, postgres, postgres_home, s3, secrets, valkey
+from infra.local import kafka, mailbox, ports, postgres, postgres_home, s3, secrets, valkey
 from infra.local.errors import StackError
 from infra.local.parts import POLL, Part, launch, signal_tree, stop_child, tree, wait_for, wait_ready
 from infra.local.ports import HOST
 
 REPOSITORY: Final = Path(__file__).parents[2]
 JARS: Final = REPOSITORY / ".pickly" / "jars"
-PORTS: Final = (*kafka.PORTS, *postgres.PORTS, *valkey.PORTS, *s3.PORTS)
+PORTS: Final = (*kafka.PORTS, *postgres.PORTS, *valkey.PORTS, *s3.PORTS, *mailbox.PORTS)
+MAILS: Final = "mail"
 START_SECONDS: Final = 120
 
 
 def server_parts(folder: Path, numbers: dict[str, int], say: Callable[[str], None]) -> list[Part]:
-    """The four servers with data, logs and secrets in `folder`."""
+    """The five servers with data, logs and secrets in `folder`."""
     logs, keys = folder / "logs", folder / "secrets"
     secrets.create(keys)
     return [
@@ -38,6 +39,7 @@ def server_parts(folder: Path, numbers: dict[str, int], say: Callable[[str], Non
         postgres.part(folder / "postgres", logs, numbers, keys),
         valkey.part(folder / "valkey", logs, numbers, keys),
         s3.part(folder / "s3", logs, numbers, keys),
+        mailbox.part(folder / MAILS, logs, numbers),
     ]
 
 
@@ -48,6 +50,9 @@ def environment(folder: Path, numbers: dict[str, int]) -> dict[str, str]:
         "PICKLY_DATABASE": f"postgresql://{HOST}:{numbers['postgres']}/{postgres.DATABASE}",
         "PICKLY_VALKEY": f"redis://{HOST}:{numbers['valkey']}/0",
         "PICKLY_S3": f"http://{HOST}:{numbers['s3']}",
+        "PICKLY_SMTP_HOST": HOST,
+        "PICKLY_SMTP_PORT": str(numbers["mail"]),
+        "PICKLY_MAILBOX": str(folder / MAILS),
         "PICKLY_SECRETS": str(folder / "secrets"),
         "PICKLY_REPLICATION": "1",
         "PGSSLMODE": "disable",  # it has no TLS, and asking would look for keys in a home that may be closed
@@ -55,7 +60,7 @@ def environment(folder: Path, numbers: dict[str, int]) -> dict[str, str]:
 
 
 class Servers:
-    """Running servers, with what fault tests do to them. Names: kafka, postgres, valkey, s3."""
+    """Running servers, with what fault tests do to them. Names: kafka, postgres, valkey, s3, mail."""
 
     def __init__(self, folder: Path, parts: list[Part], env: dict[str, str]) -> None:
         self.folder = folder

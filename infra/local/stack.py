@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from infra.local import kafka, postgres, s3, valkey
+from infra.local import kafka, mailbox, postgres, s3, valkey
 from infra.local.errors import StackError
 from infra.local.healing import Care, rebuilding
 from infra.local.parts import Part
@@ -108,6 +108,7 @@ def probe(folder: Path, name: str, port: int) -> str | None:
         "postgres": lambda: postgres.probe(port),
         "valkey": lambda: valkey.probe(port, (secrets / "valkey").read_text()),
         "s3": lambda: s3.probe(port),
+        "mail": lambda: mailbox.probe(port),
     }
     return servers.get(name, lambda: over_http(port))()
 

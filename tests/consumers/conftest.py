@@ -41,3 +41,9 @@ async def picks_db(migrated: Settings) -> AsyncIterator[Db]:
 async def things_db(migrated: Settings) -> AsyncIterator[Db]:
     async for db in connection(migrated, "read_things"):
         yield db
+
+
+@pytest.fixture
+async def accounts_db(migrated: Settings) -> AsyncIterator[Db]:
+    async for db in connection(migrated, "read_accounts"):
+        yield db

@@ -22,7 +22,7 @@ from tests.faults.proxy import Proxy
 from tests.journeys.stack import PARTS, Stack
 
 PATIENCE = 120.0
-NUMBERS = ("kafka", "kafka_controller", "postgres", "valkey", "s3", "kafka_proxied")
+NUMBERS = ("kafka", "kafka_controller", "postgres", "valkey", "s3", "mail", "kafka_proxied")
 
 
 @dataclass

@@ -16,19 +16,24 @@ from uuid import UUID
 import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from consumers.auth import profile
 from consumers.curation import app as curation
+from consumers.projections.accounts import store as accounts
 from consumers.projections.picks import store as picks
 from consumers.projections.things import store as things
 from consumers.social import app as social
 from infra.partitions import partition_of
 from infra.runtime import Item, Refusal, Unchanged
 from infra.settings import Settings
+from schemas.accounts import AccountOpened, AccountState
 from schemas.envelope import Meta
 from schemas.message import Command, Message
 from schemas.picks import DeletePick, EditPick, PickState, PublishPick, RestorePick
+from schemas.profile import ChangeHandle, ChangeProfile
 from schemas.reactions import React, Reacted, ReactionGone, Unreact
 from schemas.things import ThingAdded
-from schemas.topics import PICK_COMMANDS, REACTION_COMMANDS
+from schemas.topics import ACCOUNT_COMMANDS, PICK_COMMANDS, REACTION_COMMANDS
+from tests.accounts import opened
 from tests.gateway.tables import DECIDE, MOVE, At, Tables, offsets_of
 
 Handler = Callable[[Any, Meta, Any], Awaitable[Any]]
@@ -37,6 +42,8 @@ HANDLERS: dict[type[Message], Handler] = {
     EditPick: curation.edit_pick,
     DeletePick: curation.delete_pick,
     RestorePick: curation.restore_pick,
+    ChangeProfile: profile.change_profile,
+    ChangeHandle: profile.change_handle,
 }
 BATCH_HANDLERS: dict[type[Message], Callable[[Any, Any], Awaitable[Sequence[Any]]]] = {
     React: social.react,
@@ -66,6 +73,13 @@ class Mesh(Tables):
         async with self.lock:
             for event in events:
                 await self._project(event)
+
+    async def open(self, account: AccountOpened) -> None:
+        """Let an account be there, for identity and in the read models."""
+        async with self.lock:
+            await self.search("auth")
+            await opened(self.connection, account)
+            await self._project(account)
 
     async def follow(self, consumer: AIOKafkaConsumer) -> None:
         """Decide and project what gateways send, until cancelled; other tests use the same broker."""
@@ -136,6 +150,11 @@ class Mesh(Tables):
             await picks.react(self.connection, [event])
         elif isinstance(event, ReactionGone):
             await picks.unreact(self.connection, [event])
+        elif isinstance(event, AccountState):
+            await self.search("read_accounts")
+            await accounts.show(self.connection, [event])
+            await self.search("read_picks")
+            await picks.introduce(self.connection, [event])
 
 
 def _as_read(event: Message) -> Message:
@@ -159,7 +178,7 @@ async def following(settings: Settings, mesh: Mesh) -> AsyncIterator[Mesh]:
     """Follow the command topics from now on."""
     consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka, fetch_max_wait_ms=50)
     await consumer.start()
-    topics = (PICK_COMMANDS, REACTION_COMMANDS)
+    topics = (PICK_COMMANDS, REACTION_COMMANDS, ACCOUNT_COMMANDS)
     places = [TopicPartition(topic.name, n) for topic in topics for n in range(topic.partitions)]
     consumer.assign(places)
     await consumer.seek_to_end(*places)

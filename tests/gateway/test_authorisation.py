@@ -35,7 +35,12 @@ class World:
         pick = self.deleted if template.endswith("/restore") else self.pick
         values = {"pick_id": pick, "kind": "like", "thing_id": self.thing, "command_id": self.command}
         path = template.format(**values, account=f"@{self.owner.handle}")
-        body = {"POST /v1/picks": new_pick(), "PATCH /v1/picks/{pick_id}": {"note": uuid4().hex}}.get(name)
+        body = {
+            "POST /v1/picks": new_pick(),
+            "PATCH /v1/picks/{pick_id}": {"note": uuid4().hex},
+            "PATCH /v1/me": {"bio": uuid4().hex},
+            "PUT /v1/me/handle": {"handle": f"q{uuid4().hex[:20]}"},
+        }.get(name)
         return method, path + (f"?ref={self.ref}" if template == "/v1/things" else ""), body
 
 

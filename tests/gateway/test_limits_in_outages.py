@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from gateway.config import GatewaySettings
 from gateway.limits import Charge, Limiter
-from gateway.plans import plans
+from gateway.plans import Plan, plans
 from gateway.valkey import connect
 from infra.local import ports, secrets, valkey
 from infra.local.servers import Servers
@@ -61,6 +61,8 @@ async def test_without_valkey_a_request_still_spends_from_all_or_none(nobody: Re
 
     assert [await passes(limiter, *both) for _ in range(3)] == [True, False, False]
     assert await spent(limiter, account, STILL) == 99
+    small = Charge(uuid4().hex, Plan("small", 0.0001, 5), 6)
+    assert not await passes(limiter, Charge(uuid4().hex, STILL, 6), small)
 
 
 async def test_a_valkey_that_is_killed_is_missed_and_used_again(own: tuple[Servers, Redis]) -> None:

@@ -12,8 +12,12 @@ from pydantic import TypeAdapter
 from gateway.app import declared_routes
 from gateway.openapi import openapi as make
 from gateway.problems import KINDS
+from gateway.routes.me import NewHandle, ProfileChanges
 from gateway.routes.picks import NewPick, PickChanges
 
+BODIES: dict[str, Any] = {
+    model.__name__: model for model in (NewPick, PickChanges, ProfileChanges, NewHandle)
+}
 METHODS = {"get", "post", "put", "patch", "delete"}
 DOCUMENT: dict[str, Any] = make(declared_routes())
 OPERATIONS = {
@@ -83,7 +87,7 @@ def test_every_answer_with_a_body_has_an_example_that_obeys_its_schema(name: str
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if "requestBody" in OPERATIONS[name]])
 def test_every_request_body_has_an_example_that_is_accepted(name: str) -> None:
     schema = OPERATIONS[name]["requestBody"]["content"]["application/json"]["schema"]
-    model = {"NewPick": NewPick, "PickChanges": PickChanges}[schema["$ref"].rpartition("/")[2]]
+    model = BODIES[schema["$ref"].rpartition("/")[2]]
 
     for example in resolve(schema)["examples"]:
         TypeAdapter(model).validate_json(json.dumps(example))

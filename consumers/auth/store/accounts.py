@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import orjson
+
 from infra.partitions import partition_of
 from infra.runtime import Db
 from schemas.accounts import AccountState
@@ -13,7 +15,7 @@ from schemas.topics import AUTH_COMMANDS
 
 STATE: Final = (
     "account_id, handle, display_name, bio, links, language, time_zone, roles, standing, opened_at,"
-    " handle_changed_at, roles_changed_at, version"
+    " handle_changed_at, former_handles, roles_changed_at, version"
 )
 
 
@@ -68,6 +70,7 @@ async def get(db: Db, account_id: UUID) -> Held | None:
         return None
     fields = dict(row)
     password_version, changed_by = fields.pop("password_version"), fields.pop("changed_by")
+    fields["former_handles"] = orjson.loads(fields["former_handles"])
     return Held(AccountState.model_validate(fields), password_version, changed_by)
 
 
@@ -118,7 +121,8 @@ async def add(db: Db, account: AccountState, secrets: Secrets, changed_by: UUID)
 SAVE: Final = """
     UPDATE account
        SET handle = $2, display_name = $3, bio = $4, links = $5, language = $6, time_zone = $7, roles = $8,
-           standing = $9, handle_changed_at = $10, roles_changed_at = $11, version = $12, changed_by = $13
+           standing = $9, handle_changed_at = $10, roles_changed_at = $11, version = $12, changed_by = $13,
+           former_handles = $14
      WHERE account_id = $1
 """
 
@@ -140,6 +144,7 @@ async def save(db: Db, account: AccountState, changed_by: UUID) -> None:
         account.roles_changed_at,
         account.version,
         changed_by,
+        orjson.dumps([former.model_dump() for former in account.former_handles]).decode(),
     )
 
 
@@ -188,3 +193,8 @@ async def claim_handle(
 ) -> bool:
     """Take a handle, for good (`until` None) or until then; False when somebody else has it."""
     return await db.execute(CLAIM, skeleton, handle, account_id, until, at) == "INSERT 0 1"
+
+
+async def release_handle(db: Db, skeleton: str, until: datetime) -> None:
+    """Its owner has another one; until then nobody else gets it."""
+    await db.execute("UPDATE handle_claim SET until = $2 WHERE skeleton = $1", skeleton, until)

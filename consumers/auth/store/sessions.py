@@ -1,8 +1,8 @@
 """Sessions, and what is stored of their refresh tokens."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from consumers.auth.rotation import Family
@@ -11,9 +11,16 @@ from infra.runtime import Db
 from schemas.sessions import SessionState
 from schemas.topics import AUTH_COMMANDS
 
+if TYPE_CHECKING:
+    from asyncpg import Record
+
 STATE: Final = (
     "session_id, account_id, device, place, assurance, started_at, seen_at, ended_at, end_reason, version"
 )
+
+ENDED_KEPT: Final = timedelta(days=30)
+"""How long one that has ended is remembered."""
+DUE_AT_ONCE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,12 @@ class Held:
     family: Family
     factor_at: datetime
     changed_by: UUID
+
+    @property
+    def due_at(self) -> datetime:
+        """When it ends because nobody uses it; once it has ended, when it is forgotten."""
+        ended_at = self.session.ended_at
+        return self.family.expires_at if ended_at is None else ended_at + ENDED_KEPT
 
 
 ADD: Final = """
@@ -50,28 +63,28 @@ async def add(db: Db, session: SessionState, family: Family, changed_by: UUID) -
         family.rotated_at,
         family.expires_at,
         changed_by,
-        partition_of(session.key, AUTH_COMMANDS),
+        partition_of(session.key, AUTH_COMMANDS),  # on whose tick it falls due; its commands lie elsewhere
     )
 
 
-GET: Final = f"""
-    SELECT {STATE}, factor_at, refresh_digest, refresh_parent, refreshed_at, due_at, changed_by
-      FROM session WHERE session_id = $1 FOR UPDATE
-"""
+ROW: Final = f"{STATE}, factor_at, refresh_digest, refresh_parent, refreshed_at, due_at, changed_by"
+GET: Final = f"SELECT {ROW} FROM session WHERE session_id = $1 FOR UPDATE"
 
 
 async def get(db: Db, session_id: UUID) -> Held | None:
     """The session, locked until the end of the transaction."""
     row = await db.fetchrow(GET, session_id)
-    if row is None:
-        return None
+    return None if row is None else _held(row)
+
+
+def _held(row: "Record") -> Held:
     fields = dict(row)
-    factor_at, current, parent, rotated_at, expires_at, changed_by = (
+    factor_at, current, parent, rotated_at, due_at, changed_by = (
         fields.pop(name)
         for name in ("factor_at", "refresh_digest", "refresh_parent", "refreshed_at", "due_at", "changed_by")
     )
     session = SessionState.model_validate(fields)
-    family = Family(current, parent, rotated_at, expires_at, revoked=session.ended_at is not None)
+    family = Family(current, parent, rotated_at, due_at, revoked=session.ended_at is not None)
     return Held(session, family, factor_at, changed_by)
 
 
@@ -110,6 +123,36 @@ async def save(db: Db, held: Held) -> None:
         family.current,
         family.parent,
         family.rotated_at,
-        family.expires_at,
+        held.due_at,
         held.changed_by,
     )
+
+
+UNUSED: Final = f"""
+    SELECT {ROW} FROM session
+     WHERE partition = $1 AND due_at <= $2 AND ended_at IS NULL
+     ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
+"""
+
+
+async def unused(db: Db, partition: int, at: datetime) -> list[Held]:
+    """The sessions of this partition that nobody used for too long, locked; at most 1,000.
+
+    One that somebody else holds is being changed: if it is still due then, the next minute finds it.
+    """
+    return [_held(row) for row in await db.fetch(UNUSED, partition, at, DUE_AT_ONCE)]
+
+
+TAKE_ENDED: Final = """
+    DELETE FROM session WHERE session_id IN (
+        SELECT session_id FROM session
+         WHERE partition = $1 AND due_at <= $2 AND ended_at IS NOT NULL
+         ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+    RETURNING session_id, version
+"""
+
+
+async def take_ended(db: Db, partition: int, at: datetime) -> list[tuple[UUID, int]]:
+    """Remove the sessions of this partition that ended long ago; (session_id, version) of each."""
+    rows = await db.fetch(TAKE_ENDED, partition, at, DUE_AT_ONCE)
+    return sorted((row["session_id"], row["version"]) for row in rows)

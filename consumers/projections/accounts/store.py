@@ -9,17 +9,17 @@ from infra.runtime import Db
 from schemas.accounts import AccountGone, AccountState
 
 SHOW: Final = """
-    INSERT INTO account (account_id, handle, standing, roles, roles_changed_at, version, body, own)
+    INSERT INTO account (account_id, handle, standing, roles, roles_changed_at, version, body, own, former)
     SELECT t.account_id, t.handle, t.standing, string_to_array(t.roles, ' '), t.roles_changed_at, t.version,
-           t.body, t.own
+           t.body, t.own, t.former::jsonb
       FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bigint[],
-                  $7::bytea[], $8::bytea[])
-           AS t(account_id, handle, standing, roles, roles_changed_at, version, body, own)
+                  $7::bytea[], $8::bytea[], $9::text[])
+           AS t(account_id, handle, standing, roles, roles_changed_at, version, body, own, former)
      ORDER BY 1
     ON CONFLICT (account_id) DO UPDATE
        SET handle = excluded.handle, standing = excluded.standing, roles = excluded.roles,
            roles_changed_at = excluded.roles_changed_at, version = excluded.version, body = excluded.body,
-           own = excluded.own
+           own = excluded.own, former = excluded.former
      WHERE excluded.version > account.version
 """
 
@@ -36,7 +36,13 @@ async def show(db: Db, accounts: Sequence[AccountState]) -> None:
         [account.version for account in accounts],
         [orjson.dumps(_public(account), option=orjson.OPT_UTC_Z) for account in accounts],
         [orjson.dumps(_own(account), option=orjson.OPT_UTC_Z) for account in accounts],
+        [_former(account) for account in accounts],
     )
+
+
+def _former(account: AccountState) -> str:
+    until = {former.handle: former.until for former in account.former_handles}
+    return orjson.dumps(until, option=orjson.OPT_UTC_Z).decode()
 
 
 def _public(account: AccountState) -> dict[str, object]:

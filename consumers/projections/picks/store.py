@@ -6,6 +6,7 @@ from typing import Final
 import orjson
 
 from infra.runtime import Db
+from schemas.accounts import AccountGone, AccountState
 from schemas.picks import PickGone, PickState
 from schemas.reactions import Reacted, ReactionGone
 
@@ -37,10 +38,9 @@ async def show(db: Db, picks: Sequence[PickState]) -> None:
 
 
 def members(pick: PickState) -> bytes:
-    """The pick's JSON members without braces: the gateway puts thing and reactions beside them."""
+    """The pick's JSON members without braces: the gateway puts author, thing and reactions beside them."""
     shown: dict[str, object] = {
         "id": pick.pick_id,
-        "author": {"id": pick.author_id},
         "note": pick.note,
         "rating": pick.rating,
         "tags": pick.tags,
@@ -110,4 +110,40 @@ async def unreact(db: Db, edges: Sequence[ReactionGone]) -> None:
         [edge.account_id for edge in edges],
         [edge.kind for edge in edges],
         [edge.version for edge in edges],
+    )
+
+
+INTRODUCE: Final = """
+    INSERT INTO author (account_id, version, body)
+    SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bytea[]) ORDER BY 1
+    ON CONFLICT (account_id) DO UPDATE SET version = excluded.version, body = excluded.body
+     WHERE excluded.version > author.version
+"""
+
+
+async def introduce(db: Db, accounts: Sequence[AccountState]) -> None:
+    """Write each author's newest state."""
+    await db.execute(
+        INTRODUCE,
+        [account.account_id for account in accounts],
+        [account.version for account in accounts],
+        [author(account) for account in accounts],
+    )
+
+
+def author(account: AccountState) -> bytes:
+    """The author as JSON; of a deactivated account only the id, as its own page shows nothing."""
+    shown: dict[str, object] = {"id": account.account_id}
+    if account.standing != "deactivated":
+        shown |= {"handle": account.handle, "display_name": account.display_name}
+    return orjson.dumps(shown)
+
+
+async def forget(db: Db, accounts: Sequence[AccountGone]) -> None:
+    """Remove authors that are gone."""
+    await db.execute(
+        "DELETE FROM author USING unnest($1::uuid[], $2::bigint[]) AS g(account_id, version)"
+        " WHERE author.account_id = g.account_id AND author.version < g.version",
+        [account.account_id for account in accounts],
+        [account.version for account in accounts],
     )

@@ -44,15 +44,19 @@ def test_mail_goes_to_the_name_as_written_at_a_domain_in_ascii(written: str, sen
 
 @pytest.mark.parametrize(
     "address",
-    ["nobody", "ana@localhost", "a@b@example.org", "ana@example.org\r\nBcc: bo@example.org", "ana@\u2603.org",
-     "ana@\u05d0a.org", "ana@xn--99999999.org", "ana@a\u0338b.org\u200b", "ana@exa_mple.org", "ana@127.0.0.1",
-     f"ana@{chr(0xfc) * 60}.example", f"a@{'.'.join([chr(0xfc) * 20] * 6)}.example", ""],
+    [
+        "nobody", "ana@localhost", "bo@ana@here.org", "ana@here.org\r\nBcc: bo@here.org", "ana@\u2603.org",
+        "ana@\u05d0a.org", "ana@xn--99999999.org", "ana@a\u0338b.org\u200b", "ana@he_re.org", "ana@127.0.0.1",
+        "ana@here.\u2460\u2461", f"ana@{chr(0xFC) * 60}.org",
+        f"{'x' * 20}@{(chr(0xFC) + '.') * 30}org", f"ana@{(chr(0xFC) + '.') * 40}org",
+    ],
 )  # fmt: skip
 def test_where_no_mail_can_go_is_an_error_that_does_not_repeat_the_address(address: str) -> None:
     with pytest.raises(AddressError) as refused:
         deliverable(address)
 
-    assert address == "" or address not in str(refused.value)
+    assert str(refused.value).startswith(("an e-mail address", "the part "))
+    assert address.rpartition("@")[2].partition(".")[0] not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,7 @@ def test_a_leaked_password_is_found_in_other_capitals(tmp_path: Path) -> None:
 def test_a_password_that_was_leaked_with_capitals_is_found_as_it_is(tmp_path: Path) -> None:
     for name, text in (("hashes", hash_lines(["Straße 9"])), ("lines", "Stra\u00dfe 9\n")):
         assert "Straße 9" in breached(written(tmp_path / name, text))
+    assert "STRASSE 9" in breached(tmp_path / "lines")
 
 
 def test_a_file_of_plain_passwords_is_taken_line_by_line(tmp_path: Path) -> None:

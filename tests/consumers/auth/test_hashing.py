@@ -220,7 +220,10 @@ async def test_the_loop_goes_on_while_argon2_runs(monkeypatch: pytest.MonkeyPatc
     hasher.close()
 
 
-def test_the_defaults_are_owasps_least() -> None:
+def test_the_defaults_are_owasps_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MEMORY", "PASSES", "LANES"):
+        monkeypatch.delenv(f"PICKLY_AUTH_ARGON2_{name}", raising=False)
+
     settings = AuthSettings()
 
     assert (settings.argon2_memory, settings.argon2_passes, settings.argon2_lanes) == (19_456, 2, 1)

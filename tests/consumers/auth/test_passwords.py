@@ -123,10 +123,21 @@ def test_a_name_in_a_password_that_is_long_enough_without_it_is_no_harm(password
     assert "similar" not in rules(password, *NAMES)
 
 
+def test_eight_characters_besides_the_name_are_enough() -> None:
+    assert rules("reader1984 qnvkzjw", *NAMES) == []
+    assert rules("reader1984qnvkzjw", *NAMES) == ["similar"]
+    assert rules("(=?+*~:;)reader1984", *NAMES) == []
+
+
+def test_a_short_password_without_a_name_is_only_short() -> None:
+    assert "similar" not in rules("kzjw", *NAMES)
+
+
 @pytest.mark.parametrize("short", ["a", "bo", "ana", "a.n", "!", ""])
 def test_a_short_name_blocks_nothing(short: str) -> None:
     assert rules("bob anagrams!", short, second_factor=True) == []
-    assert rules("x7Kq!m2z", short, second_factor=True) == []
+    assert rules("anakzjwq", short, second_factor=True) == []
+    assert rules("a$%&/()=", short, "ana lopez", second_factor=True) == []
 
 
 def test_all_broken_rules_are_told_at_once_in_sentences_without_the_password() -> None:

@@ -13,6 +13,7 @@ from infra.runtime import Db, Refusal
 from infra.settings import Settings
 from schemas import factors as contract
 from schemas.factors import FactorsChanged
+from schemas.security import SecurityNoted
 from schemas.sessions import SessionStarted
 from tests.authenticator import Fault, NotAllowedError
 from tests.consumers.auth.owner import ADDRESS, Owner, answers, begins_challenge
@@ -46,7 +47,8 @@ async def test_a_code_begins_a_session_of_two_factors(ana: Owner) -> None:
 
     done = await answers(ana.db, challenge["id"], totp=ana.totp(2))
 
-    changed, started = done.events()
+    changed, started, noted = done.events()
+    assert isinstance(noted, SecurityNoted)
     assert isinstance(changed, FactorsChanged)
     assert isinstance(started, SessionStarted)
     assert (started.assurance, started.device, started.place) == (2, "phone", "192.0.2.0/24")

@@ -7,9 +7,12 @@ from typing import Any
 import orjson
 import pytest
 
-from consumers.projections.picks.app import count_reaction, hide, show, uncount_reaction
+from consumers.projections.picks.app import count_reaction, forget, hide, introduce, show, uncount_reaction
 from infra.runtime import Db
+from schemas.accounts import AccountGone
 from schemas.picks import PickDeleted, PickEdited, PickGone
+from schemas.profile import HandleChanged
+from tests.accounts import an_account
 from tests.given import ANA, NOON, PICK, a_state, batch, published, reacted, reaction_gone
 
 
@@ -27,7 +30,6 @@ async def test_a_pick_is_kept_as_the_json_that_pages_show(picks_db: Db) -> None:
     await show(batch(published(note="n", rating=4.5, tags=("a", "b"))), picks_db)
     assert await body(picks_db) == {
         "id": str(PICK),
-        "author": {"id": str(ANA)},
         "note": "n",
         "rating": 4.5,
         "tags": ["a", "b"],
@@ -102,3 +104,34 @@ async def test_topics_commute(picks_db: Db, order: tuple[int, ...]) -> None:
         await handler(messages, picks_db)
     assert await counts(picks_db) == {"like": 1, "love": 1}
     assert await picks_db.fetchval("SELECT count(*) FROM pick") == 1
+
+
+async def author(db: Db) -> Any:
+    found = await db.fetchval("SELECT body FROM author WHERE account_id = $1", ANA)
+    return None if found is None else orjson.loads(found)
+
+
+async def test_an_author_is_kept_in_the_newest_state(picks_db: Db) -> None:
+    renamed = HandleChanged(**an_account(handle="anna", display_name="Anna").model_dump() | {"version": 3})
+
+    await introduce(batch(renamed), picks_db)
+    await introduce(batch(an_account(display_name="Ana", version=2)), picks_db)
+
+    assert await author(picks_db) == {"id": str(ANA), "handle": "anna", "display_name": "Anna"}
+
+
+async def test_of_an_author_who_is_deactivated_only_the_id_is_kept(picks_db: Db) -> None:
+    await introduce(batch(an_account(display_name="Ana", standing="deactivated")), picks_db)
+
+    assert await author(picks_db) == {"id": str(ANA)}
+
+
+async def test_an_author_who_is_gone_is_forgotten_and_one_who_is_newer_is_not(picks_db: Db) -> None:
+    await introduce(batch(an_account(version=3)), picks_db)
+
+    await forget(batch(AccountGone(account_id=ANA, version=2)), picks_db)
+    kept = await author(picks_db)
+    await forget(batch(AccountGone(account_id=ANA, version=4)), picks_db)
+
+    assert kept is not None
+    assert await author(picks_db) is None

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from gateway.config import GatewaySettings
-from infra.local import jars, kafka, postgres, stack
+from infra.local import jars, kafka, maildir, postgres, stack
 from infra.local.servers import environment
 from infra.roles import SERVICE_ROLES, login_roles, schemas
 from infra.settings import Settings
@@ -100,6 +100,10 @@ def test_postgres_has_the_settings_of_the_local_stack() -> None:
         assert f"{name}={postgres.SETTINGS[name]}" in command
 
 
+def test_the_mailbox_keeps_as_many_mails_as_the_local_one() -> None:
+    assert compose.services()["mail"]["environment"]["MP_MAX_MESSAGES"] == str(maildir.KEPT)
+
+
 def test_every_pickly_variable_is_a_setting() -> None:
     known = {f"PICKLY_{name.upper()}" for name in Settings.model_fields}
     known |= {f"PICKLY_GATEWAY_{name.upper()}" for name in GatewaySettings.model_fields}
@@ -112,7 +116,7 @@ def test_every_pickly_variable_is_a_setting() -> None:
 
 @pytest.mark.parametrize("name", compose.ours())
 def test_a_process_has_the_variables_that_it_has_on_one_machine(name: str) -> None:
-    needed = set(environment(Path(), LOCAL_PORTS)) | {"PICKLY_PROCESS"}
+    needed = set(environment(Path(), LOCAL_PORTS)) - {"PICKLY_MAILBOX"} | {"PICKLY_PROCESS"}
     if name == "gateway":
         needed |= {"PICKLY_GATEWAY_HOST", "PICKLY_GATEWAY_PORT"}
     elif name in compose.long_running():
@@ -132,8 +136,9 @@ def test_addresses_are_those_of_services(name: str) -> None:
     given = compose.ours()[name]["environment"]
     hosts = [given["PICKLY_KAFKA"].partition(":")[0]]
     hosts += [urlsplit(given[f"PICKLY_{server}"]).hostname for server in ("DATABASE", "VALKEY", "S3")]
+    hosts += [given["PICKLY_SMTP_HOST"]]
 
-    assert hosts == ["kafka", "postgres", "valkey", "s3"]
+    assert hosts == ["kafka", "postgres", "valkey", "s3", "mail"]
     assert set(hosts) <= set(compose.services())
 
 

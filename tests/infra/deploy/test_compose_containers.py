@@ -69,14 +69,15 @@ def test_one_shots_wait_for_their_server() -> None:
     assert waits["migrate"] == {"bootstrap": {"condition": "service_completed_successfully"}}
     assert waits["topics"] == {"kafka": {"condition": "service_healthy"}}
     assert all(
-        "healthcheck" in compose.services()[server] for server in ("postgres", "kafka", "valkey", "s3")
+        "healthcheck" in compose.services()[server]
+        for server in ("postgres", "kafka", "valkey", "s3", "mail")
     )
 
 
-def test_only_the_front_door_is_open_and_only_to_this_machine() -> None:
+def test_only_the_front_door_and_the_mailbox_are_open_and_only_to_this_machine() -> None:
     ports = {name: service["ports"] for name, service in compose.services().items() if "ports" in service}
 
-    assert ports == {"gateway": ["127.0.0.1:8000:8000"]}
+    assert ports == {"gateway": ["127.0.0.1:8000:8000"], "mail": ["127.0.0.1:8025:8025"]}
 
 
 def test_volumes_and_mounted_files_exist() -> None:

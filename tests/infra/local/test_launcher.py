@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 STACK = ("up", "down", "status", "reset", "logs")
-WORDS = (*STACK, "test", "topics", "seed", "check", "token", "migrate", "lag", "trace")
+WORDS = (*STACK, "test", "topics", "seed", "check", "token", "migrate", "lag", "trace", "mail")
 # Stands in for .pickly/venv/bin/python: pip says what a file says, everything else shows what it was given.
 PYTHON = """\
 #!/bin/sh
@@ -162,6 +162,7 @@ def test_a_failed_installation_says_what_to_do_and_is_tried_again(
         (("check", "movielens"), "-m clients.movielens check movielens"),
         (("token", "ada"), "-m infra.ops.token ada"),
         (("topics", "diff"), "-m infra.ops.topics diff"),
+        (("mail", "--to", "a@b"), "-m infra.ops.mail --to a@b"),
         (("migrate",), "-m infra.ops.migrate"),
         (("logs", "gateway", "-f"), "-m infra.local logs gateway -f"),
     ],

@@ -1,4 +1,4 @@
-"""The four real servers: data survive SIGKILL and restarts, secrets are asked for, faults are real."""
+"""The five real servers: data survive SIGKILL and restarts, secrets are asked for, faults are real."""
 
 import asyncio
 import signal
@@ -18,13 +18,16 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from botocore.config import Config  # type: ignore[import-untyped]  # botocore ships no types
 
 from infra.local import s3
+from infra.local.maildir import read
 from infra.local.ports import is_free
 from infra.local.postgres_home import remove_outside
 from infra.local.servers import Servers, start_servers
 from infra.local.valkey import ONCE
+from infra.mail import Mail, send
+from infra.settings import Settings
 from tests.infra.local.waiting import until
 
-NAMES = ("kafka", "postgres", "valkey", "s3")
+NAMES = ("kafka", "postgres", "valkey", "s3", "mail")
 
 
 def _secret(servers: Servers, name: str) -> str:
@@ -113,6 +116,17 @@ async def test_s3_keeps_its_objects_over_a_sigkill(servers: Servers) -> None:
     async with _s3(servers) as client:
         answer = await client.get_object(Bucket=s3.BUCKET, Key="kept/ü.jpg")
         assert await answer["Body"].read() == b"x" * 300_000
+
+
+async def test_the_mailbox_keeps_what_it_acknowledged_over_a_sigkill(servers: Servers) -> None:
+    mail = Mail("kept@example.org", "Kept", "yes")
+    settings = Settings(smtp_port=int(servers.env["PICKLY_SMTP_PORT"]))
+    await send(mail, settings)
+    servers.kill("mail")
+    await asyncio.to_thread(servers.restart, "mail")
+    await send(mail, settings)
+    kept = read(Path(servers.env["PICKLY_MAILBOX"]))
+    assert [each["Subject"] for each in kept] == ["Kept", "Kept"]
 
 
 async def test_a_clean_stop_and_start_keeps_ports_secrets_and_rows(servers: Servers) -> None:

@@ -23,7 +23,7 @@ from infra.settings import Settings
 from tests.infra.local.waiting import until
 
 ROOT = Path(__file__).parents[3]
-PARTS = ("kafka", "postgres", "valkey", "s3", "relay", "clock", "groups", "gateway")
+PARTS = ("kafka", "postgres", "valkey", "s3", "mail", "relay", "clock", "groups", "gateway")
 PICK = {"thing": {"ref": "https://example.org/kept", "kind": "article", "title": "Kept"}, "rating": 4.5}
 
 

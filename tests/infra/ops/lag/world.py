@@ -12,6 +12,7 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from infra.ops.lag_model import Part, Report
+from infra.roles import schemas
 from infra.settings import Settings
 from schemas.topics import TOPICS
 
@@ -43,10 +44,11 @@ class World:
         ends = await self.ends()
         for topic in TOPICS.values():
             for group in topic.readers:
-                await self.db.execute(f"DELETE FROM {group}.position WHERE topic = $1", topic.name)
-                await self.db.execute(f"DELETE FROM {group}.dead_letter")
+                schema = group if group in schemas() else topic.owner
+                await self.db.execute(f"DELETE FROM {schema}.position WHERE topic = $1", topic.name)
+                await self.db.execute(f"DELETE FROM {schema}.dead_letter")
                 await self.db.executemany(
-                    f"INSERT INTO {group}.position (group_name, topic, partition, next_offset)"
+                    f"INSERT INTO {schema}.position (group_name, topic, partition, next_offset)"
                     " VALUES ($1, $2, $3, $4)",
                     [(group, p.topic, p.partition, end) for p, end in ends.items() if p.topic == topic.name],
                 )
