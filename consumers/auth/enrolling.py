@@ -110,8 +110,9 @@ async def confirm_factor(
     await guesses.forgive(db, shown.guesses[1:])
     codes = await first_codes(db, wish.account_id, shown.opened)
     seen = await proven_now(db, session, meta, assurance=2)
+    noted = await proofs.noted_in(db, meta, wish.account_id, "factor_added", shown.opened.contents)
     reply = Reply(shown.opened.answer({"id": str(wish.factor_id), "recovery_codes": codes}))
-    return [await factors.changed(db, wish.account_id), seen, reply]
+    return [await factors.changed(db, wish.account_id), noted, seen, reply]
 
 
 async def _confirmed(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from consumers.auth import key_pairs
+from consumers.auth import key_pairs, proofs
 from consumers.auth.freshness import fresh
 from consumers.auth.group import auth
 from consumers.auth.policy import ALONE_MIN
@@ -14,6 +14,7 @@ from infra.sealing import Opened
 from schemas.accounts import AccountState
 from schemas.envelope import Meta
 from schemas.factors import FactorContents, FactorsChanged, NameFactor, NameFactorContents, RemoveFactor
+from schemas.message import Message
 
 STAFF: Final = frozenset({"moderator", "analyst", "admin", "owner"})
 """Roles that demand a second factor."""
@@ -47,7 +48,7 @@ async def opened(wish: RemoveFactor, meta: Meta, db: Db) -> Opened[FactorContent
 @auth.on(RemoveFactor, prepare=opened)
 async def remove_factor(
     wish: RemoveFactor, meta: Meta, db: Db, seen: Opened[FactorContents]
-) -> Sequence[FactorsChanged] | Refusal:
+) -> Sequence[Message] | Refusal:
     """It counts no more; the last one stays while a role or a short password demands it."""
     if refused := await fresh(db, seen.contents.session, meta.at):
         return refused
@@ -58,7 +59,7 @@ async def remove_factor(
     if refused := await _needed(db, held.account, factor):
         return refused
     await factors.remove(db, factor.factor_id)
-    return await _left(db, factor)
+    return await _left(db, factor, meta, seen.contents)
 
 
 async def _needed(db: Db, account: AccountState, factor: Factor) -> Refusal | None:
@@ -73,10 +74,11 @@ async def _needed(db: Db, account: AccountState, factor: Factor) -> Refusal | No
     return Refusal("last_factor_needed")
 
 
-async def _left(db: Db, removed: Factor) -> Sequence[FactorsChanged]:
+async def _left(db: Db, removed: Factor, meta: Meta, contents: FactorContents) -> Sequence[Message]:
     """The list without it; recovery codes go with the last factor. Nobody knew of an unconfirmed one."""
     if removed.confirmed_at is None:
         return []
     if not await factors.confirmed(db, removed.account_id):
         await factors.replace_codes(db, removed.account_id, [])
-    return [await factors.changed(db, removed.account_id)]
+    noted = await proofs.noted_in(db, meta, removed.account_id, "factor_removed", contents)
+    return [await factors.changed(db, removed.account_id), noted]

@@ -9,13 +9,16 @@ from uuid import UUID
 from consumers.auth import access, letters, passkeys, recovery, totp, vault
 from consumers.auth.passkeys import Credential, PasskeyError
 from consumers.auth.relying import relying
+from consumers.auth.security import noted
 from consumers.auth.store import accounts, factors
 from consumers.auth.store.challenges import Challenge
 from consumers.auth.store.factors import Factor
 from consumers.auth.store.guesses import Guess
 from infra.runtime import Db
 from infra.sealing import decrypt, encrypt
-from schemas.factors import FactorProof
+from schemas.envelope import Meta
+from schemas.factors import FactorContents, FactorProof
+from schemas.security import SecurityKind, SecurityNoted
 
 FREE_OF_SUBJECT: Final = 5
 FREE_OF_ACCOUNT: Final = 10
@@ -57,6 +60,24 @@ async def use(
     if proof.passkey is not None and challenge is not None:
         return await _passkey(db, account_id, proof.passkey, challenge, at)
     return None
+
+
+async def noted_use(
+    db: Db, meta: Meta, account_id: UUID, used: Used, session_id: UUID, address: str
+) -> list[SecurityNoted]:
+    """What the security log says of it: a recovery code is something to notice."""
+    if used.method != "recovery_code":
+        return []
+    place = access.coarse(address)
+    return [await noted(db, meta, account_id, "recovery_code_used", session_id=session_id, place=place)]
+
+
+async def noted_in(
+    db: Db, meta: Meta, account_id: UUID, kind: SecurityKind, contents: FactorContents
+) -> SecurityNoted:
+    """What the security log says of a change that was asked for in a session."""
+    place = access.coarse(contents.address)
+    return await noted(db, meta, account_id, kind, session_id=contents.session, place=place)
 
 
 async def _code(db: Db, account_id: UUID, code: str, at: datetime) -> Used | None:

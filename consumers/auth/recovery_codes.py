@@ -30,8 +30,9 @@ async def make_recovery_codes(
     if held is None or not await factors.confirmed(db, wish.account_id):
         return Refusal("no_factor")
     codes = await new_codes(db, wish.account_id, seen.draw("codes", recovery.RANDOM))
+    noted = await proofs.noted_in(db, meta, wish.account_id, "recovery_codes_made", seen.contents)
     reply = Reply(seen.answer({"recovery_codes": codes}))
-    return [await factors.changed(db, wish.account_id), reply]
+    return [await factors.changed(db, wish.account_id), noted, reply]
 
 
 async def first_codes(db: Db, account_id: UUID, seen: Opened[ConfirmFactorContents]) -> list[str]:

@@ -112,4 +112,5 @@ async def _answered(
     device = challenge.device or proof.device
     newcomer = Newcomer(challenge.challenge_id, device, proof.address, assurance=2)
     begun = await begin(db, account, newcomer, meta, tried.opened)
-    return [await factors.changed(db, account.account_id), *begun]
+    noted = await proofs.noted_use(db, meta, account.account_id, used, newcomer.session_id, proof.address)
+    return [await factors.changed(db, account.account_id), *noted, *begun]

@@ -8,6 +8,7 @@ from consumers.auth import access, key_pairs, proofs
 from consumers.auth.freshness import proven_now, session_of
 from consumers.auth.group import HASHING, auth
 from consumers.auth.hashing import hasher
+from consumers.auth.proofs import Used
 from consumers.auth.store import accounts, challenges, factors, guesses, sessions
 from consumers.auth.store.accounts import Held
 from consumers.auth.store.guesses import Guess
@@ -63,15 +64,17 @@ async def reauthenticate(
         return Refusal("session_ended")
     with_password = tried.opened.contents.password is not None
     prove = _by_password if with_password else _by_factor
-    if refused := await prove(db, wish, meta, tried, held):
-        return refused
+    used = await prove(db, wish, meta, tried, held)
+    if isinstance(used, Refusal):
+        return used
     await guesses.forgive(db, tried.guesses[1:])
-    return await _renewed(db, session, held, meta, tried)
+    return await _renewed(db, session, held, meta, tried, used)
 
 
 async def _by_password(
     db: Db, _wish: Reauthenticate, _meta: Meta, tried: Tried, held: Held
 ) -> Refusal | None:
+    """Nothing is used up by it."""
     if tried.password_version != held.password_version:
         return Refusal("credentials_wrong")
     if await factors.confirmed(db, tried.account_id):
@@ -79,26 +82,30 @@ async def _by_password(
     return None
 
 
-async def _by_factor(db: Db, wish: Reauthenticate, meta: Meta, tried: Tried, _held: Held) -> Refusal | None:
+async def _by_factor(db: Db, wish: Reauthenticate, meta: Meta, tried: Tried, _held: Held) -> Refusal | Used:
     contents, challenge = tried.opened.contents, None
     if contents.challenge is not None:
         challenge = await challenges.get(db, contents.challenge, "step_up", meta.at)
         if challenge is None or challenge.session_id != wish.session_id:
             return Refusal("challenge_invalid")
-    if await proofs.use(db, tried.account_id, contents, challenge, meta.at) is None:
+    used = await proofs.use(db, tried.account_id, contents, challenge, meta.at)
+    if used is None:
         return Refusal("factor_wrong")
     if challenge is not None:
         await challenges.remove(db, challenge.challenge_id)
-    return None
+    return used
 
 
 async def _renewed(
-    db: Db, session: sessions.Held, held: Held, meta: Meta, tried: Tried
+    db: Db, session: sessions.Held, held: Held, meta: Meta, tried: Tried, used: Used | None
 ) -> Sequence[Message | Reply]:
-    with_factor = tried.opened.contents.password is None
-    seen = await proven_now(db, session, meta, assurance=2 if with_factor else 1)
+    seen = await proven_now(db, session, meta, assurance=1 if used is None else 2)
     answer = await access.tokens(
         db, held.account, seen, None, at=meta.at, factor_at=meta.at, token_id=meta.id
     )
     events: list[Message | Reply] = [seen, Reply(tried.opened.answer(answer))]
-    return [await factors.changed(db, tried.account_id), *events] if with_factor else events
+    if used is None:
+        return events
+    address = tried.opened.contents.address
+    noted = await proofs.noted_use(db, meta, tried.account_id, used, seen.session_id, address)
+    return [await factors.changed(db, tried.account_id), *noted, *events]

@@ -10,6 +10,7 @@ from consumers.auth.enrolling import MOST
 from consumers.auth.store import factors, sessions
 from infra.runtime import Db
 from schemas.factors import FactorsChanged
+from schemas.security import SecurityNoted
 from schemas.sessions import SessionSeen
 from tests.authenticator import Fault
 from tests.consumers.auth.owner import Owner, answers
@@ -31,7 +32,9 @@ async def test_an_app_gets_its_secret_once_and_counts_when_it_shows_a_code(ana: 
 
     confirmed = await ana.confirms(added.answer["id"], totp=ana.totp(1))
 
-    changed, seen = confirmed.events()
+    changed, noted, seen = confirmed.events()
+    assert isinstance(noted, SecurityNoted)
+    assert (noted.kind, noted.session_id, noted.place) == ("factor_added", ana.session, "192.0.2.0/24")
     assert isinstance(changed, FactorsChanged)
     assert [(each.kind, each.name) for each in changed.factors] == [("totp", "my phone")]
     assert (changed.recovery_codes, len(confirmed.answer["recovery_codes"])) == (10, 10)

@@ -8,6 +8,7 @@ from consumers.auth.factors import STAFF
 from consumers.auth.store import factors
 from infra.runtime import Db, Unchanged
 from schemas.factors import FactorsChanged
+from schemas.security import SecurityNoted
 from tests.consumers.auth.owner import Owner, answers
 from tests.consumers.auth.test_signing_in import signs_in
 from tests.given import BO
@@ -43,9 +44,11 @@ async def test_what_is_not_there_cannot_be_named_or_removed(ana: Owner) -> None:
 async def test_without_factors_a_password_signs_in_again(ana: Owner) -> None:
     factor = await ana.enrols_an_app()
 
-    (changed,) = (await ana.removes(factor)).events()
+    changed, noted = (await ana.removes(factor)).events()
 
     assert isinstance(changed, FactorsChanged)
+    assert isinstance(noted, SecurityNoted)
+    assert noted.kind == "factor_removed"
     assert (changed.factors, changed.recovery_codes, changed.version) == ((), 0, 2)
     assert "access_token" in (await signs_in(ana.db, minutes=3)).answer
 
@@ -53,7 +56,7 @@ async def test_without_factors_a_password_signs_in_again(ana: Owner) -> None:
 async def test_one_of_two_goes_and_the_codes_stay(ana: Owner) -> None:
     app, passkey = await ana.enrols_an_app(), await ana.enrols_a_passkey()
 
-    (changed,) = (await ana.removes(app)).events()
+    changed = (await ana.removes(app)).events()[0]
 
     assert isinstance(changed, FactorsChanged)
     assert [str(each.id) for each in changed.factors] == [passkey]
@@ -99,8 +102,10 @@ async def test_new_codes_take_the_place_of_all_others(ana: Owner) -> None:
 
     made = await ana.makes_codes()
 
-    (changed,) = made.events()
+    changed, noted = made.events()
     assert isinstance(changed, FactorsChanged)
+    assert isinstance(noted, SecurityNoted)
+    assert noted.kind == "recovery_codes_made"
     assert changed.recovery_codes == len(made.answer["recovery_codes"]) == 10
     challenge = await ana.is_asked()
     assert (await answers(ana.db, challenge["id"], recovery_code=ana.codes[0])).refused == "factor_wrong"

@@ -90,9 +90,10 @@ async def test_a_recovery_code_works_once_however_it_is_typed(ana: Owner) -> Non
 
     done = await answers(ana.db, first["id"], recovery_code=ana.codes[3].upper().replace("-", " "))
 
-    changed = done.events()[0]
+    changed, noted, *_ = done.events()
     assert isinstance(changed, FactorsChanged)
-    assert changed.recovery_codes == 9
+    assert isinstance(noted, SecurityNoted)
+    assert (changed.recovery_codes, noted.kind) == (9, "recovery_code_used")
     assert (await answers(ana.db, second["id"], recovery_code=ana.codes[3])).refused == "factor_wrong"
     assert (await answers(ana.db, second["id"], recovery_code=ana.codes[4])).refused is None
 
