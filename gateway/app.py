@@ -6,7 +6,7 @@ from starlette.types import ASGIApp
 
 from gateway.edge import Edge
 from gateway.pages import pages
-from gateway.routes import accounts, auth, commands, credentials, feeds, me, picks, reactions, things
+from gateway.routes import accounts, auth, commands, credentials, factors, feeds, me, picks, reactions, things
 from gateway.routing.declared import DeclaredRoute
 from gateway.routing.table import Table
 from gateway.services import Services
@@ -14,6 +14,8 @@ from gateway.services import Services
 ROUTERS: Final = (
     auth.writes,
     credentials.reads,
+    factors.writes,
+    factors.reads,
     picks.writes,
     picks.reads,
     reactions.writes,

@@ -4,6 +4,7 @@ from typing import Final
 from uuid import UUID
 
 from gateway.problems import ProblemError
+from gateway.routes.factor_shapes import ChallengeAsked
 from gateway.routes.picks import Strict
 from gateway.routing.sealed import SealedRouter, Sealing, Visit
 from infra.sealing import b64, unb64
@@ -100,12 +101,13 @@ class SignedIn(Strict):
     may="auth.public",
     shows=SignedIn,
     status=201,
+    asks=ChallengeAsked,
     limit="sign-in",
     hashes=True,
     refusals=("credentials-wrong", "suspended", "too-many-attempts"),
 )
 def sign_in(credentials: Credentials, visitor: Visit) -> Sealing[SignIn]:
-    """Sign in with a password."""
+    """Sign in with a password. An account with second factors is asked for one."""
     contents = SignInContents(**credentials.model_dump(), address=visitor.address)
     session_id = ids.made_by(visitor.command_id, "sessions")
     return Sealing(SignIn, contents, {"session_id": session_id}, identifier=credentials.identifier)

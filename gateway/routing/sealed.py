@@ -36,6 +36,8 @@ from schemas.sealed import Box, Contents, SealedCommand
 WAIT_SECONDS: Final = 5.0
 MARGIN_SECONDS: Final = 1.0
 """What a decision may take beyond a command's deadline to be seen here."""
+CHALLENGE: Final = "challenge"
+"""Field of an answer that asks for more before anything is done or made."""
 ANSWER: Final = "SELECT sealed_answer FROM mesh.decisions WHERE command_id = $1"
 
 C = TypeVar("C", bound=SealedCommand)
@@ -107,7 +109,8 @@ class SealedRoute(DeclaredRoute):
             await send(incoming, command, _meta(command, visitor))
             incoming.added.append((b"pickly-command", str(visitor.command_id).encode()))
             fields = await _answered(incoming, command, visitor.command_id, reply_key)
-        return Answer(self.status, orjson.dumps(fields), [JSON, NO_STORE])
+        status = 200 if CHALLENGE in fields else self.status
+        return Answer(status, orjson.dumps(fields), [JSON, NO_STORE])
 
     def _sealing(self, values: dict[str, object], raw: bytes, visitor: Visitor) -> Sealing[Any]:
         try:
@@ -199,13 +202,17 @@ class SealedRouter(APIRouter):
         limit: str | None = None,
         hashes: bool = False,
         refusals: tuple[str, ...] = (),
+        asks: type[BaseModel] | None = None,
     ) -> Callable[[Function], Function]:
-        """Declare a route: who `may`, what it `shows`, whether it `hashes`, how it may be refused."""
+        """Declare a route: who `may`, what it `shows`, whether it `hashes`, how it may be refused.
+
+        `asks` is what it shows with 200 instead where it asks for more first.
+        """
         return self.api_route(
             path,
             methods=[method],
             status_code=status,
             response_model=shows,
-            responses=sealed_answers(status, refusals),
+            responses=sealed_answers(status, refusals, asks),
             openapi_extra=declaration(may, cost, limit, **{"x-hashes": hashes}),
         )

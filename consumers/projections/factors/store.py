@@ -9,9 +9,10 @@ from infra.runtime import Db
 from schemas.factors import FactorsChanged, FactorsGone
 
 SHOW: Final = """
-    INSERT INTO factors (account_id, version, body)
-    SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bytea[]) ORDER BY 1
-    ON CONFLICT (account_id) DO UPDATE SET version = excluded.version, body = excluded.body
+    INSERT INTO factors (account_id, recovery_codes, version, body)
+    SELECT * FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bytea[]) ORDER BY 1
+    ON CONFLICT (account_id) DO UPDATE
+       SET recovery_codes = excluded.recovery_codes, version = excluded.version, body = excluded.body
      WHERE excluded.version > factors.version
 """
 
@@ -21,6 +22,7 @@ async def show(db: Db, lists: Sequence[FactorsChanged]) -> None:
     await db.execute(
         SHOW,
         [each.account_id for each in lists],
+        [each.recovery_codes for each in lists],
         [each.version for each in lists],
         [_body(each) for each in lists],
     )
