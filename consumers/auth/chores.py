@@ -24,7 +24,7 @@ async def tidy(tick: Tick, meta: Meta, db: Db, made: Sequence[KeyPair]) -> Seque
         return []
     await forget_expired(db, tick.partition, meta.at)
     over = await sessions.over(db, tick.partition, meta)
-    log = await security.due(db, tick.partition, meta)
+    log = await security.forgotten(db, tick.partition, meta.at)
     if tick.partition != 0:
         return [*over, *log]
     await factors.forget_unconfirmed(db, meta.at - UNCONFIRMED)

@@ -1,4 +1,4 @@
-"""Picks as pages show them: `read_picks` holds ready JSON of them and of their authors, `read_things` of things."""
+"""Picks as pages show them, from ready JSON: of picks and authors in `read_picks`, of things in `read_things`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -25,7 +25,8 @@ from infra.runtime.group import Group
 from infra.runtime.records import Record
 from infra.settings import Settings
 from schemas.message import State
-from tests.consumers.twice import Bench, Rows, handled, logs
+from tests.consumers.invented import handled, logs
+from tests.consumers.twice import Bench, Rows
 
 DECIDERS = {name: group for name, group in ALL.items() if isinstance(group, Decider)}
 PROJECTIONS = {name: group for name, group in ALL.items() if isinstance(group, Projection)}
