@@ -6,7 +6,7 @@ from typing import Final
 from consumers.auth import key_pairs, proofs
 from consumers.auth.freshness import fresh
 from consumers.auth.group import auth
-from consumers.auth.policy import ALONE_MIN
+from consumers.auth.passwords import PASSWORD_MIN_ALONE
 from consumers.auth.store import accounts, factors
 from consumers.auth.store.factors import Factor
 from infra.runtime import Db, Refusal, Unchanged
@@ -68,7 +68,7 @@ async def _needed(db: Db, account: AccountState, factor: Factor) -> Refusal | No
     if [each.factor_id for each in confirmed] != [factor.factor_id]:
         return None
     credentials = await accounts.credentials(db, account.account_id)
-    long_enough = credentials is not None and credentials.password_length >= ALONE_MIN
+    long_enough = credentials is not None and credentials.password_length >= PASSWORD_MIN_ALONE
     if long_enough and STAFF.isdisjoint(account.roles):
         return None
     return Refusal("last_factor_needed")

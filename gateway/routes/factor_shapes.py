@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gateway.routes.picks import Strict
 from schemas.factors import Code, FactorKind, FactorName
@@ -41,7 +41,7 @@ def only_one(body: BaseModel, names: tuple[str, ...]) -> None:
 
 
 Passkey = Annotated[
-    dict[str, JsonValue],
+    dict[str, object],
     Field(description="What `toJSON()` of the browser's PublicKeyCredential gives (WebAuthn Level 3)."),
 ]
 
@@ -124,7 +124,7 @@ class Asked(BaseModel):
     id: UUID
     expires_in: int
     methods: list[Literal["totp", "passkey", "recovery_code"]]
-    passkey: dict[str, JsonValue] | None = None
+    passkey: dict[str, object] | None = None
 
 
 class ChallengeAsked(BaseModel):
@@ -168,7 +168,7 @@ class FactorBegun(BaseModel):
     id: UUID
     kind: FactorKind
     totp: App | None = None
-    passkey: dict[str, JsonValue] | None = None
+    passkey: dict[str, object] | None = None
 
 
 class FactorConfirmed(BaseModel):

@@ -4,7 +4,6 @@ from typing import Final
 from uuid import UUID
 
 import orjson
-from pydantic import JsonValue
 
 from gateway.problems import ProblemError
 from gateway.reads import factors as read
@@ -27,8 +26,24 @@ from gateway.routes.factor_shapes import (
 )
 from gateway.routing.reads import Look, ReadRouter
 from gateway.routing.sealed import SealedRouter, Sealing, Visit, Visitor
-from schemas import factors as contract
 from schemas import ids
+from schemas.factors import (
+    AddFactor,
+    AddFactorContents,
+    AnswerChallenge,
+    BeginChallenge,
+    BeginChallengeContents,
+    ChallengeProof,
+    ConfirmFactor,
+    ConfirmFactorContents,
+    FactorContents,
+    MakeRecoveryCodes,
+    NameFactor,
+    NameFactorContents,
+    Reauthenticate,
+    ReauthenticateContents,
+    RemoveFactor,
+)
 
 writes: Final = SealedRouter("Identity")
 reads: Final = ReadRouter("Identity")
@@ -43,14 +58,14 @@ TRIED: Final = ("factor-wrong", "challenge-invalid", "too-many-attempts")
     limit="sign-in",
     refusals=("session-ended",),
 )
-def begin_challenge(visitor: Visit) -> Sealing[contract.BeginChallenge]:
+def begin_challenge(visitor: Visit) -> Sealing[BeginChallenge]:
     """Ask for something that a passkey signs: to sign in with it alone, or, signed in, to step up."""
-    contents = contract.BeginChallengeContents(
+    contents = BeginChallengeContents(
         session=session_of(visitor) if visitor.claims else None, address=visitor.address
     )
     challenge_id = ids.made_by(visitor.command_id, "challenges")
     return Sealing(
-        contract.BeginChallenge,
+        BeginChallenge,
         contents,
         {"challenge_id": challenge_id},
         identifier=str(challenge_id),
@@ -66,18 +81,16 @@ def begin_challenge(visitor: Visit) -> Sealing[contract.BeginChallenge]:
     limit="sign-in",
     refusals=(*TRIED, "suspended"),
 )
-def answer_challenge(
-    challenge: UUID, answer: ChallengeAnswer, visitor: Visit
-) -> Sealing[contract.AnswerChallenge]:
+def answer_challenge(challenge: UUID, answer: ChallengeAnswer, visitor: Visit) -> Sealing[AnswerChallenge]:
     """Prove a second factor after the password, or a passkey alone: the session begins."""
-    contents = contract.ChallengeProof(
+    contents = ChallengeProof(
         totp=answer.totp,
         passkey=as_text(answer.passkey),
         recovery_code=answer.recovery_code,
         device=answer.device,
         address=visitor.address,
     )
-    return Sealing(contract.AnswerChallenge, contents, {"challenge_id": challenge}, identifier=str(challenge))
+    return Sealing(AnswerChallenge, contents, {"challenge_id": challenge}, identifier=str(challenge))
 
 
 @writes.sealed(
@@ -89,9 +102,9 @@ def answer_challenge(
     hashes=True,
     refusals=(*TRIED, "credentials-wrong", "second-factor-needed", "session-ended"),
 )
-def reauthenticate(proof: Reauthentication, visitor: Visit) -> Sealing[contract.Reauthenticate]:
+def reauthenticate(proof: Reauthentication, visitor: Visit) -> Sealing[Reauthenticate]:
     """Prove once more that it is you: dangerous acts are possible for ten minutes."""
-    contents = contract.ReauthenticateContents(
+    contents = ReauthenticateContents(
         totp=proof.totp,
         passkey=as_text(proof.passkey),
         recovery_code=proof.recovery_code,
@@ -100,7 +113,7 @@ def reauthenticate(proof: Reauthentication, visitor: Visit) -> Sealing[contract.
         address=visitor.address,
     )
     return Sealing(
-        contract.Reauthenticate,
+        Reauthenticate,
         contents,
         {"session_id": session_of(visitor)},
         identifier=str(visitor.account_id),
@@ -122,12 +135,12 @@ async def list_factors(look: Look) -> Representation:
     status=201,
     refusals=("step-up-needed", "too-many-factors", "not-found"),
 )
-def add_factor(new: NewFactor, visitor: Visit) -> Sealing[contract.AddFactor]:
+def add_factor(new: NewFactor, visitor: Visit) -> Sealing[AddFactor]:
     """Begin to add an authenticator app or a passkey; it counts when it is confirmed."""
-    contents = contract.AddFactorContents(
+    contents = AddFactorContents(
         kind=new.kind, name=new.name, session=session_of(visitor), address=visitor.address
     )
-    return Sealing(contract.AddFactor, contents, factor(visitor, ids.made_by(visitor.command_id, "factors")))
+    return Sealing(AddFactor, contents, factor(visitor, ids.made_by(visitor.command_id, "factors")))
 
 
 @writes.sealed(
@@ -137,17 +150,15 @@ def add_factor(new: NewFactor, visitor: Visit) -> Sealing[contract.AddFactor]:
     shows=FactorConfirmed,
     refusals=(*TRIED, "already-confirmed", "passkey-known", "session-ended", "not-found"),
 )
-def confirm_factor(
-    factor_id: UUID, confirmation: Confirmation, visitor: Visit
-) -> Sealing[contract.ConfirmFactor]:
+def confirm_factor(factor_id: UUID, confirmation: Confirmation, visitor: Visit) -> Sealing[ConfirmFactor]:
     """Show that the factor works. The first one brings recovery codes: keep them where the phone is not."""
-    contents = contract.ConfirmFactorContents(
+    contents = ConfirmFactorContents(
         totp=confirmation.totp,
         passkey=as_text(confirmation.passkey),
         session=session_of(visitor),
         address=visitor.address,
     )
-    return Sealing(contract.ConfirmFactor, contents, factor(visitor, factor_id))
+    return Sealing(ConfirmFactor, contents, factor(visitor, factor_id))
 
 
 @writes.sealed(
@@ -157,12 +168,10 @@ def confirm_factor(
     shows=Done,
     refusals=("not-found",),
 )
-def name_factor(factor_id: UUID, change: FactorRenamed, visitor: Visit) -> Sealing[contract.NameFactor]:
+def name_factor(factor_id: UUID, change: FactorRenamed, visitor: Visit) -> Sealing[NameFactor]:
     """Call a factor something else."""
-    contents = contract.NameFactorContents(
-        name=change.name, session=session_of(visitor), address=visitor.address
-    )
-    return Sealing(contract.NameFactor, contents, factor(visitor, factor_id))
+    contents = NameFactorContents(name=change.name, session=session_of(visitor), address=visitor.address)
+    return Sealing(NameFactor, contents, factor(visitor, factor_id))
 
 
 @writes.sealed(
@@ -172,9 +181,9 @@ def name_factor(factor_id: UUID, change: FactorRenamed, visitor: Visit) -> Seali
     shows=Done,
     refusals=("step-up-needed", "last-factor-needed", "not-found"),
 )
-def remove_factor(factor_id: UUID, visitor: Visit) -> Sealing[contract.RemoveFactor]:
+def remove_factor(factor_id: UUID, visitor: Visit) -> Sealing[RemoveFactor]:
     """Give a factor up. The last one stays while a role or a password under 15 characters demands it."""
-    return Sealing(contract.RemoveFactor, in_session(visitor), factor(visitor, factor_id))
+    return Sealing(RemoveFactor, in_session(visitor), factor(visitor, factor_id))
 
 
 @reads.read("/v1/auth/recovery-codes", reads=read.SHOWN, may="auth.own", shows=CodesLeft)
@@ -192,9 +201,9 @@ async def count_recovery_codes(look: Look) -> Representation:
     status=201,
     refusals=("step-up-needed", "no-factor"),
 )
-def make_recovery_codes(visitor: Visit) -> Sealing[contract.MakeRecoveryCodes]:
+def make_recovery_codes(visitor: Visit) -> Sealing[MakeRecoveryCodes]:
     """Ten new recovery codes, shown this once; older ones are worth nothing any more."""
-    return Sealing(contract.MakeRecoveryCodes, in_session(visitor), {"account_id": visitor.account_id})
+    return Sealing(MakeRecoveryCodes, in_session(visitor), {"account_id": visitor.account_id})
 
 
 def factor(visitor: Visitor, factor_id: UUID) -> dict[str, object]:
@@ -202,9 +211,9 @@ def factor(visitor: Visitor, factor_id: UUID) -> dict[str, object]:
     return {"account_id": visitor.account_id, "factor_id": factor_id}
 
 
-def in_session(visitor: Visitor) -> contract.FactorContents:
+def in_session(visitor: Visitor) -> FactorContents:
     """Contents that say no more than where it is asked for."""
-    return contract.FactorContents(session=session_of(visitor), address=visitor.address)
+    return FactorContents(session=session_of(visitor), address=visitor.address)
 
 
 def session_of(visitor: Visitor) -> UUID:
@@ -216,6 +225,6 @@ def session_of(visitor: Visitor) -> UUID:
         raise ProblemError("session-ended", "The token belongs to no session; sign in.") from None
 
 
-def as_text(passkey: dict[str, JsonValue] | None) -> str | None:
+def as_text(passkey: dict[str, object] | None) -> str | None:
     """A browser's answer as the text that was signed about."""
     return None if passkey is None else orjson.dumps(passkey).decode()
