@@ -107,7 +107,7 @@ async def confirm_factor(
         return Refusal("session_ended")
     if refused := await _confirmed(db, wish, meta, shown.opened.contents):
         return refused
-    await guesses.forgive(db, shown.guesses[1:])
+    await proofs.forgive(db, shown.guesses)
     codes = await first_codes(db, wish.account_id, shown.opened)
     seen = await proven_now(db, session, meta, assurance=2)
     noted = await proofs.noted_in(db, meta, wish.account_id, "factor_added", shown.opened.contents)

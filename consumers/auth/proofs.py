@@ -10,7 +10,7 @@ from consumers.auth import access, letters, passkeys, recovery, totp, vault
 from consumers.auth.passkeys import Credential, PasskeyError
 from consumers.auth.relying import relying
 from consumers.auth.security import noted
-from consumers.auth.store import accounts, factors
+from consumers.auth.store import accounts, factors, guesses
 from consumers.auth.store.challenges import Challenge
 from consumers.auth.store.factors import Factor
 from consumers.auth.store.guesses import Guess
@@ -44,6 +44,12 @@ def tries(subject: UUID, account_id: UUID | None, address: str) -> list[Guess]:
     if account_id is not None:
         counters.append(Guess.at("factor", str(account_id), FREE_OF_ACCOUNT))
     return counters
+
+
+async def forgive(db: Db, tried: Sequence[Guess]) -> None:
+    """It was right; the first of `tries` is shared with others of the same network."""
+    await guesses.uncount(db, tried[0])
+    await guesses.forgive(db, tried[1:])
 
 
 async def use(

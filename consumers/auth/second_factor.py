@@ -108,7 +108,7 @@ async def _answered(
     if account.standing == "suspended":
         return Refusal("suspended")
     await challenges.remove(db, challenge.challenge_id)
-    await guesses.forgive(db, tried.guesses[1:])
+    await proofs.forgive(db, tried.guesses)
     device = challenge.device or proof.device
     newcomer = Newcomer(challenge.challenge_id, device, proof.address, assurance=2)
     begun = await begin(db, account, newcomer, meta, tried.opened)

@@ -53,6 +53,7 @@ async def checked(wish: SignIn, meta: Meta, db: Db) -> Checked | Refusal:
     stored = found.password if found else None
     if not await hasher().matches(stored, contents.password) or stored is None:
         return Checked(opened, None, counted)
+    await guesses.uncount(db, counted[0])
     rehashed = None
     if hasher().needs_rehash(stored):
         rehashed = await hasher().hashed(contents.password, opened.draw("salt"))

@@ -67,7 +67,7 @@ async def reauthenticate(
     used = await prove(db, wish, meta, tried, held)
     if isinstance(used, Refusal):
         return used
-    await guesses.forgive(db, tried.guesses[1:])
+    await proofs.forgive(db, tried.guesses)
     return await _renewed(db, session, held, meta, tried, used)
 
 

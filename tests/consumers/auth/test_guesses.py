@@ -21,6 +21,15 @@ async def test_the_times_of_two_partitions_need_no_order(auth_db: Db) -> None:
     assert await admitted(auth_db, 1, 0.9, 0.8, 0.7) == [True, True, True, False]
 
 
+async def test_a_right_one_takes_itself_back_and_leaves_the_others(auth_db: Db) -> None:
+    await admitted(auth_db, 0, 0, 0)
+    for _ in range(3):
+        assert await admitted(auth_db, 0.5, 0.5) == [True, False]
+        await guesses.uncount(auth_db, GUESS)
+
+    assert await admitted(auth_db, 0.6, 1.5, 1.6) == [True, False, True]
+
+
 async def test_a_day_later_all_is_forgotten(auth_db: Db) -> None:
     await admitted(auth_db, 0, 0, 0)
 
