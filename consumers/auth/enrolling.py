@@ -17,7 +17,8 @@ from consumers.auth.store import accounts, challenges, factors, guesses
 from consumers.auth.store.challenges import Challenge
 from consumers.auth.store.factors import Factor
 from consumers.auth.store.guesses import Guess
-from infra.runtime import Db, Refusal, Reply
+from consumers.auth.telling import told
+from infra.runtime import Db, Effect, Refusal, Reply
 from infra.sealing import NONCE_BYTES, Opened
 from schemas.envelope import Meta
 from schemas.factors import AddFactor, AddFactorContents, ConfirmFactor, ConfirmFactorContents
@@ -100,33 +101,47 @@ async def counted(wish: ConfirmFactor, meta: Meta, db: Db) -> Shown | Refusal:
 @auth.on(ConfirmFactor, prepare=counted)
 async def confirm_factor(
     wish: ConfirmFactor, meta: Meta, db: Db, shown: Shown
-) -> Sequence[Message | Reply] | Refusal:
+) -> Sequence[Message | Effect | Reply] | Refusal:
     """What works counts from now on, and in this session it was used; the first one brings recovery codes."""
     session = await session_of(db, shown.opened.contents.session, wish.account_id)
     if session is None or await accounts.get(db, wish.account_id) is None:
         return Refusal("session_ended")
-    if refused := await _confirmed(db, wish, meta, shown.opened.contents):
-        return refused
+    factor = await _confirmed(db, wish, meta, shown.opened.contents)
+    if isinstance(factor, Refusal):
+        return factor
     await proofs.forgive(db, shown.guesses)
-    codes = await first_codes(db, wish.account_id, shown.opened)
     seen = await proven_now(db, session, meta, assurance=2)
-    noted = await proofs.noted_in(db, meta, wish.account_id, "factor_added", shown.opened.contents)
-    reply = Reply(shown.opened.answer({"id": str(wish.factor_id), "recovery_codes": codes}))
-    return [await factors.changed(db, wish.account_id), noted, seen, reply]
+    return [seen, *await _added(db, factor, meta, shown.opened)]
+
+
+async def _added(
+    db: Db, factor: Factor, meta: Meta, opened: Opened[ConfirmFactorContents]
+) -> list[Message | Effect | Reply]:
+    """What follows: recovery codes with the first one, and everybody who must know it does."""
+    account_id, nonce = factor.account_id, opened.draw("letter", NONCE_BYTES)
+    codes = await first_codes(db, account_id, opened)
+    return [
+        await factors.changed(db, account_id),
+        await proofs.noted_in(db, meta, account_id, "factor_added", opened.contents),
+        *await told(db, "factor_added", account_id, nonce, name=factor.name),
+        Reply(opened.answer({"id": str(factor.factor_id), "recovery_codes": codes})),
+    ]
 
 
 async def _confirmed(
     db: Db, wish: ConfirmFactor, meta: Meta, contents: ConfirmFactorContents
-) -> Refusal | None:
-    """Why it does not count, or None when it does now."""
+) -> Factor | Refusal:
+    """The factor, which counts now, or why it does not."""
     factor = await factors.one(db, wish.account_id, wish.factor_id)
     if factor is None:
         return Refusal("not_found")
     if factor.confirmed_at is not None:
         return Refusal("already_confirmed")
     if factor.kind == "totp":
-        return await _confirm_app(db, factor, meta, contents.totp)
-    return await _confirm_passkey(db, factor, meta, contents.passkey)
+        refused = await _confirm_app(db, factor, meta, contents.totp)
+    else:
+        refused = await _confirm_passkey(db, factor, meta, contents.passkey)
+    return refused or factor
 
 
 async def _confirm_app(db: Db, factor: Factor, meta: Meta, code: str | None) -> Refusal | None:

@@ -9,8 +9,9 @@ from consumers.auth.group import auth
 from consumers.auth.passwords import PASSWORD_MIN_ALONE
 from consumers.auth.store import accounts, factors
 from consumers.auth.store.factors import Factor
-from infra.runtime import Db, Refusal, Unchanged
-from infra.sealing import Opened
+from consumers.auth.telling import told
+from infra.runtime import Db, Effect, Refusal, Unchanged
+from infra.sealing import NONCE_BYTES, Opened
 from schemas.accounts import AccountState
 from schemas.envelope import Meta
 from schemas.factors import FactorContents, FactorsChanged, NameFactor, NameFactorContents, RemoveFactor
@@ -48,7 +49,7 @@ async def opened(wish: RemoveFactor, meta: Meta, db: Db) -> Opened[FactorContent
 @auth.on(RemoveFactor, prepare=opened)
 async def remove_factor(
     wish: RemoveFactor, meta: Meta, db: Db, seen: Opened[FactorContents]
-) -> Sequence[Message] | Refusal:
+) -> Sequence[Message | Effect] | Refusal:
     """It counts no more; the last one stays while a role or a short password demands it."""
     if refused := await fresh(db, seen.contents.session, meta.at):
         return refused
@@ -59,7 +60,7 @@ async def remove_factor(
     if refused := await _needed(db, held.account, factor):
         return refused
     await factors.remove(db, factor.factor_id)
-    return await _left(db, factor, meta, seen.contents)
+    return await _left(db, factor, meta, seen)
 
 
 async def _needed(db: Db, account: AccountState, factor: Factor) -> Refusal | None:
@@ -74,11 +75,17 @@ async def _needed(db: Db, account: AccountState, factor: Factor) -> Refusal | No
     return Refusal("last_factor_needed")
 
 
-async def _left(db: Db, removed: Factor, meta: Meta, contents: FactorContents) -> Sequence[Message]:
+async def _left(
+    db: Db, removed: Factor, meta: Meta, seen: Opened[FactorContents]
+) -> Sequence[Message | Effect]:
     """The list without it; recovery codes go with the last factor. Nobody knew of an unconfirmed one."""
     if removed.confirmed_at is None:
         return []
     if not await factors.confirmed(db, removed.account_id):
         await factors.replace_codes(db, removed.account_id, [])
-    noted = await proofs.noted_in(db, meta, removed.account_id, "factor_removed", contents)
-    return [await factors.changed(db, removed.account_id), noted]
+    account_id, nonce = removed.account_id, seen.draw("letter", NONCE_BYTES)
+    return [
+        await factors.changed(db, account_id),
+        await proofs.noted_in(db, meta, account_id, "factor_removed", seen.contents),
+        *await told(db, "factor_removed", account_id, nonce, name=removed.name),
+    ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 from uuid import UUID
 
 from consumers.auth import access, letters, passkeys, recovery, totp, vault
@@ -14,16 +14,19 @@ from consumers.auth.store import accounts, factors, guesses
 from consumers.auth.store.challenges import Challenge
 from consumers.auth.store.factors import Factor
 from consumers.auth.store.guesses import Guess
-from infra.runtime import Db
-from infra.sealing import decrypt, encrypt
+from consumers.auth.telling import told
+from infra.runtime import Db, Effect
+from infra.sealing import NONCE_BYTES, Opened, decrypt, encrypt
 from schemas.envelope import Meta
 from schemas.factors import FactorContents, FactorProof
+from schemas.message import Message
 from schemas.security import SecurityKind, SecurityNoted
 
 FREE_OF_SUBJECT: Final = 5
 FREE_OF_ACCOUNT: Final = 10
 FREE_OF_ADDRESS: Final = 100
 
+P = TypeVar("P", bound=FactorProof)
 Method = Literal["totp", "passkey", "recovery_code"]
 
 
@@ -68,14 +71,20 @@ async def use(
     return None
 
 
-async def noted_use(
-    db: Db, meta: Meta, account_id: UUID, used: Used, session_id: UUID, address: str
-) -> list[SecurityNoted]:
-    """What the security log says of it: a recovery code is something to notice."""
+async def follows(
+    db: Db, meta: Meta, account_id: UUID, used: Used, session_id: UUID, opened: Opened[P]
+) -> list[Message | Effect]:
+    """What follows from a use: the account's new list; a recovery code is something to notice."""
+    changed = await factors.changed(db, account_id)
     if used.method != "recovery_code":
-        return []
-    place = access.coarse(address)
-    return [await noted(db, meta, account_id, "recovery_code_used", session_id=session_id, place=place)]
+        return [changed]
+    place, nonce = access.coarse(opened.contents.address), opened.draw("letter", NONCE_BYTES)
+    left = str(changed.recovery_codes)
+    return [
+        changed,
+        await noted(db, meta, account_id, "recovery_code_used", session_id=session_id, place=place),
+        *await told(db, "recovery_code_used", account_id, nonce, left=left),
+    ]
 
 
 async def noted_in(

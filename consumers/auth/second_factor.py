@@ -10,10 +10,10 @@ from consumers.auth.challenges import EXPIRES, ask, shown
 from consumers.auth.freshness import session_of
 from consumers.auth.group import auth
 from consumers.auth.signing_in import Newcomer, begin
-from consumers.auth.store import accounts, challenges, factors, guesses
+from consumers.auth.store import accounts, challenges, guesses
 from consumers.auth.store.challenges import Challenge
 from consumers.auth.store.guesses import Guess
-from infra.runtime import Db, Refusal, Reply
+from infra.runtime import Db, Effect, Refusal, Reply
 from infra.sealing import Opened
 from schemas.envelope import Meta
 from schemas.factors import (
@@ -76,7 +76,7 @@ async def counted(wish: AnswerChallenge, meta: Meta, db: Db) -> Tried | Refusal:
 @auth.on(AnswerChallenge, prepare=counted)
 async def answer_challenge(
     wish: AnswerChallenge, meta: Meta, db: Db, tried: Tried
-) -> Sequence[Message | Reply] | Refusal:
+) -> Sequence[Message | Effect | Reply] | Refusal:
     """A proven factor turns the challenge into a session of two factors; a wrong one leaves it as it is."""
     challenge = await challenges.get(db, wish.challenge_id, "sign_in", meta.at)
     if challenge is None:
@@ -98,7 +98,7 @@ async def _claimed(db: Db, proof: ChallengeProof) -> UUID | None:
 
 async def _answered(
     db: Db, challenge: Challenge, held: accounts.Held, meta: Meta, tried: Tried
-) -> Sequence[Message | Reply] | Refusal:
+) -> Sequence[Message | Effect | Reply] | Refusal:
     account, proof = held.account, tried.opened.contents
     if challenge.account_id is None:  # only a passkey says who it is
         proof = proof.model_copy(update={"totp": None, "recovery_code": None})
@@ -112,5 +112,5 @@ async def _answered(
     device = challenge.device or proof.device
     newcomer = Newcomer(challenge.challenge_id, device, proof.address, assurance=2)
     begun = await begin(db, account, newcomer, meta, tried.opened)
-    noted = await proofs.noted_use(db, meta, account.account_id, used, newcomer.session_id, proof.address)
-    return [await factors.changed(db, account.account_id), *noted, *begun]
+    done = await proofs.follows(db, meta, account.account_id, used, newcomer.session_id, tried.opened)
+    return [*done, *begun]

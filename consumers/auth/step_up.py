@@ -12,7 +12,7 @@ from consumers.auth.proofs import Used
 from consumers.auth.store import accounts, challenges, factors, guesses, sessions
 from consumers.auth.store.accounts import Held
 from consumers.auth.store.guesses import Guess
-from infra.runtime import Db, Refusal, Reply
+from infra.runtime import Db, Effect, Refusal, Reply
 from infra.sealing import Opened
 from schemas.envelope import Meta
 from schemas.factors import Reauthenticate, ReauthenticateContents
@@ -56,7 +56,7 @@ async def _right_password(db: Db, account_id: UUID, given: str | None) -> int | 
 @auth.on(Reauthenticate, cost=HASHING, prepare=checked)
 async def reauthenticate(
     wish: Reauthenticate, meta: Meta, db: Db, tried: Tried
-) -> Sequence[Message | Reply] | Refusal:
+) -> Sequence[Message | Effect | Reply] | Refusal:
     """A password is enough where there is no second factor; the session is fresh again."""
     session = await session_of(db, wish.session_id, tried.account_id)
     held = await accounts.get(db, tried.account_id)
@@ -98,14 +98,13 @@ async def _by_factor(db: Db, wish: Reauthenticate, meta: Meta, tried: Tried, _he
 
 async def _renewed(
     db: Db, session: sessions.Held, held: Held, meta: Meta, tried: Tried, used: Used | None
-) -> Sequence[Message | Reply]:
+) -> Sequence[Message | Effect | Reply]:
     seen = await proven_now(db, session, meta, assurance=1 if used is None else 2)
     answer = await access.tokens(
         db, held.account, seen, None, at=meta.at, factor_at=meta.at, token_id=meta.id
     )
-    events: list[Message | Reply] = [seen, Reply(tried.opened.answer(answer))]
+    events: list[Message | Effect | Reply] = [seen, Reply(tried.opened.answer(answer))]
     if used is None:
         return events
-    address = tried.opened.contents.address
-    noted = await proofs.noted_use(db, meta, tried.account_id, used, seen.session_id, address)
-    return [await factors.changed(db, tried.account_id), *noted, *events]
+    done = await proofs.follows(db, meta, tried.account_id, used, seen.session_id, tried.opened)
+    return [*done, *events]

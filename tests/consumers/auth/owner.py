@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from consumers.auth import enrolling, factors, recovery_codes, second_factor, step_up, totp, vault
-from consumers.auth.store import accounts
+from consumers.auth.store import accounts, contacts
 from infra.runtime import Db
+from infra.sealing import encrypt, new_nonce
 from schemas import factors as contract
 from schemas.ids import made_by
 from tests.authenticator import Authenticator
@@ -46,6 +47,9 @@ class Owner:
         await an_account(self.db, self.account, self.handle)
         wrapped = vault.wrap(bytes(12), bytes(32), vault.data_key_about(self.account))
         await accounts.keep_data_key(self.db, self.account, wrapped)
+        address = f"{self.handle}@example.org"
+        email = encrypt(bytes(32), new_nonce(), address.encode(), vault.email_about(self.account))
+        await contacts.change(self.db, self.account, vault.lookup("email", address), email)
         signed_in = await signs_in(self.db, self.handle, minutes=minutes)
         self.session = UUID(signed_in.answer["session_id"])
         return self

@@ -32,7 +32,7 @@ async def test_an_app_gets_its_secret_once_and_counts_when_it_shows_a_code(ana: 
 
     confirmed = await ana.confirms(added.answer["id"], totp=ana.totp(1))
 
-    changed, noted, seen = confirmed.events()
+    seen, changed, noted = confirmed.events()
     assert isinstance(noted, SecurityNoted)
     assert (noted.kind, noted.session_id, noted.place) == ("factor_added", ana.session, "192.0.2.0/24")
     assert isinstance(changed, FactorsChanged)
