@@ -6,7 +6,19 @@ from starlette.types import ASGIApp
 
 from gateway.edge import Edge
 from gateway.pages import pages
-from gateway.routes import accounts, auth, commands, credentials, factors, feeds, me, picks, reactions, things
+from gateway.routes import (
+    accounts,
+    auth,
+    commands,
+    credentials,
+    factors,
+    feeds,
+    me,
+    picks,
+    reactions,
+    sessions,
+    things,
+)
 from gateway.routing.declared import DeclaredRoute
 from gateway.routing.table import Table
 from gateway.services import Services
@@ -16,6 +28,8 @@ ROUTERS: Final = (
     credentials.reads,
     factors.writes,
     factors.reads,
+    sessions.writes,
+    sessions.reads,
     picks.writes,
     picks.reads,
     reactions.writes,

@@ -26,6 +26,7 @@ TAGS = [
     {"name": "My account", "description": "What it says about you, and what it is called."},
     {"name": "Identity", "description": "Open an account, sign in, second factors, what was done to it."},
     {"name": "Feeds", "description": "Lists of picks."},
+    {"name": "Sessions", "description": "Where you are signed in."},
     {"name": "Commands", "description": "What has become of a write."},
 ]
 

@@ -55,6 +55,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "link-invalid": Kind(409, "The link is used, too old, or not one of ours"),
     "credentials-wrong": Kind(401, "The name or the password is wrong"),
     "refresh-refused": Kind(401, "The refresh token is not good any more; sign in again"),
+    "csrf-refused": Kind(403, "The request does not come from a page of ours"),
     "suspended": Kind(403, "This account is suspended"),
     "deactivated": Kind(403, "This account is deactivated; sign in to have it back"),
     "handle-changed-recently": Kind(409, "A handle can be changed once in 30 days"),

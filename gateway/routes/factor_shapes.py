@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from gateway.cookies import Delivery
 from gateway.routes.picks import Strict
 from schemas.factors import Code, FactorKind, FactorName
 from schemas.identity_types import PasswordGiven
@@ -47,7 +48,10 @@ Passkey = Annotated[
 
 
 class ChallengeAnswer(Strict):
-    """The proof of a factor, one of three. `device` names the session where that has not been said before."""
+    """The proof of a factor, one of three. `device` names the session where that has not been said before.
+
+    With `delivery: cookie` the refresh token comes as a cookie, for browsers.
+    """
 
     model_config = given_as({"totp": "123456"}, {"recovery_code": CODES[0]}, {"passkey": PASSKEY})
 
@@ -55,6 +59,7 @@ class ChallengeAnswer(Strict):
     passkey: Passkey | None = None
     recovery_code: Code | None = None
     device: Device = ""
+    delivery: Delivery = "body"
 
     @model_validator(mode="after")
     def _one(self) -> Self:

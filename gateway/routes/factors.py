@@ -5,6 +5,7 @@ from uuid import UUID
 
 import orjson
 
+from gateway.cookies import browser_or_app, deliverable
 from gateway.problems import ProblemError
 from gateway.reads import factors as read
 from gateway.reads.represent import Representation
@@ -80,9 +81,11 @@ def begin_challenge(visitor: Visit) -> Sealing[BeginChallenge]:
     status=201,
     limit="sign-in",
     refusals=(*TRIED, "suspended"),
+    present=browser_or_app,
 )
 def answer_challenge(challenge: UUID, answer: ChallengeAnswer, visitor: Visit) -> Sealing[AnswerChallenge]:
     """Prove a second factor after the password, or a passkey alone: the session begins."""
+    delivery = deliverable(answer.delivery, visitor.request)
     contents = ChallengeProof(
         totp=answer.totp,
         passkey=as_text(answer.passkey),
@@ -90,7 +93,13 @@ def answer_challenge(challenge: UUID, answer: ChallengeAnswer, visitor: Visit) -
         device=answer.device,
         address=visitor.address,
     )
-    return Sealing(AnswerChallenge, contents, {"challenge_id": challenge}, identifier=str(challenge))
+    return Sealing(
+        AnswerChallenge,
+        contents,
+        {"challenge_id": challenge},
+        identifier=str(challenge),
+        delivery=delivery,
+    )
 
 
 @writes.sealed(
@@ -133,7 +142,8 @@ async def list_factors(look: Look) -> Representation:
     may="auth.own",
     shows=FactorBegun,
     status=201,
-    refusals=("step-up-needed", "too-many-factors", "not-found"),
+    refusals=("too-many-factors", "not-found"),
+    dangerous=True,
 )
 def add_factor(new: NewFactor, visitor: Visit) -> Sealing[AddFactor]:
     """Begin to add an authenticator app or a passkey; it counts when it is confirmed."""
@@ -179,7 +189,8 @@ def name_factor(factor_id: UUID, change: FactorRenamed, visitor: Visit) -> Seali
     "/v1/auth/factors/{factor_id}",
     may="factor.change",
     shows=Done,
-    refusals=("step-up-needed", "last-factor-needed", "not-found"),
+    refusals=("last-factor-needed", "not-found"),
+    dangerous=True,
 )
 def remove_factor(factor_id: UUID, visitor: Visit) -> Sealing[RemoveFactor]:
     """Give a factor up. The last one stays while a role or a password under 15 characters demands it."""
@@ -199,7 +210,8 @@ async def count_recovery_codes(look: Look) -> Representation:
     may="auth.own",
     shows=RecoveryCodes,
     status=201,
-    refusals=("step-up-needed", "no-factor"),
+    refusals=("no-factor",),
+    dangerous=True,
 )
 def make_recovery_codes(visitor: Visit) -> Sealing[MakeRecoveryCodes]:
     """Ten new recovery codes, shown this once; older ones are worth nothing any more."""

@@ -7,14 +7,21 @@ from pydantic import BaseModel
 
 from gateway.permissions import permission
 from gateway.problems import KINDS, WAYS_OUT
+from gateway.session_shapes import SESSION
 from gateway.shapes import ACCOUNT, PICK, PICK_ID, STATUS
 
 Responses = dict[int | str, dict[str, Any]]
 IfMatch = Literal["needed", "taken", "ignored"]
 """Whether a command needs If-Match (428 without), takes it, or does not look at it."""
 PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
-EXAMPLES: Final[Mapping[str, Mapping[str, object]]] = {"Pick": PICK, "Account": ACCOUNT}
+EXAMPLES: Final[Mapping[str, Mapping[str, object]]] = {
+    "Pick": PICK,
+    "Account": ACCOUNT,
+    "Session": SESSION,
+}
 """What commands lead to, by the name of its schema."""
+DANGEROUS: Final = ("step-up-needed", "unavailable")
+"""How the gateway may refuse a dangerous request."""
 OF_A_PICK: Final = ("not-found", "deleted", "not-deleted", "pick-closed")
 LIMITS: Final = ("RateLimit-Policy", "RateLimit", "X-Request-Id")
 OF_STATUS: Final = {

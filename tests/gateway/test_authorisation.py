@@ -1,7 +1,7 @@
 """The authorisation matrix: every declared route against everybody who may come. No cell is left out."""
 
 from dataclasses import dataclass
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -11,6 +11,8 @@ from gateway.openapi import openapi
 from gateway.permissions import PERMISSIONS, permission
 from gateway.routing.commands import CommandRoute
 from gateway.routing.declared import DeclaredRoute
+from infra.settings import Settings
+from infra.tokens import verify
 from tests.gateway.mesh import Mesh
 from tests.gateway.people import WAIT, Person, new_pick
 
@@ -28,24 +30,30 @@ class World:
     thing: str
     ref: str
     command: str
+    session: str
 
     def request(self, name: str) -> tuple[str, str, object]:
         """Method, path and body that are right for the owner."""
         method, _, template = name.partition(" ")
         pick = self.deleted if template.endswith("/restore") else self.pick
         values = {"pick_id": pick, "kind": "like", "thing_id": self.thing, "command_id": self.command}
+        values["session"] = self.session
         path = template.format(**values, account=f"@{self.owner.handle}")
         body = {
             "POST /v1/picks": new_pick(),
             "PATCH /v1/picks/{pick_id}": {"note": uuid4().hex},
             "PATCH /v1/me": {"bio": uuid4().hex},
+            "PATCH /v1/auth/sessions/{session}": {"device": uuid4().hex},
             "PUT /v1/me/handle": {"handle": f"q{uuid4().hex[:20]}"},
         }.get(name)
         return method, path + (f"?ref={self.ref}" if template == "/v1/things" else ""), body
 
 
 @pytest.fixture
-async def world(mesh: Mesh, ana: Person) -> World:
+async def world(mesh: Mesh, ana: Person, bo: Person, servers: Settings) -> World:
+    for who in (ana, bo):
+        await mesh.begin(UUID(verify(who.token, settings=servers).session), who.account)
+    await mesh.begin(session := uuid4(), ana.account)
     made = await ana.publish(shown := new_pick())
     deleted = await ana.publish()
     await ana.send("DELETE", deleted.headers["location"], **WAIT)
@@ -56,6 +64,7 @@ async def world(mesh: Mesh, ana: Person) -> World:
         thing=made.json()["thing"]["id"],
         ref=shown["thing"]["ref"],
         command=made.headers["pickly-command"],
+        session=str(session),
     )
 
 

@@ -29,6 +29,7 @@ LARGE = {"id": "x" * 17_000}
         ("PUT", CHALLENGE, {"totp": "1" * 81}, "totp"),
         ("PUT", CHALLENGE, {"passkey": "text"}, "passkey"),
         ("PUT", CHALLENGE, {"passkey": LARGE}, "passkey"),
+        ("PUT", CHALLENGE, {"totp": "123456", "delivery": "cookie"}, "needs https"),
         ("PUT", CHALLENGE, {"totp": "123456", "roles": ["owner"]}, "roles"),
         ("POST", STEP_UP, {"totp": "123456", "password": "a password"}, "give one of"),
         ("POST", STEP_UP, {"passkey": {"id": "x"}}, "a passkey and its challenge come together"),
