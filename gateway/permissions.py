@@ -43,6 +43,7 @@ PERMISSIONS: Final[Mapping[str, Permission]] = {
     "auth.public": Permission(anonymous=True),
     "auth.own": Permission(),
     "account.leave": Permission(),
+    "factor.change": Permission(foreign=404),
     "command.read": Permission(foreign=200),
 }
 """A foreign command answers 200 and pending, like an unknown one."""

@@ -31,12 +31,12 @@ class Guess:
 
 
 COUNT: Final = """
-    INSERT INTO guess AS g (what, failures, at, next_at) VALUES ($1, 1, $2, $2)
+    INSERT INTO guess AS g (what, failures, at, next_at) VALUES ($1, 1, $2, '-infinity')
     ON CONFLICT (what) DO UPDATE
        SET failures = CASE WHEN g.at < $2 - $6::interval THEN 1 ELSE g.failures + 1 END,
-           at = $2,
-           next_at = $2 + CASE WHEN g.at < $2 - $6::interval OR g.failures + 1 < $3 THEN interval '0'
-                               ELSE least($5, $4 * 2 ^ least(g.failures + 1 - $3, 20)) * interval '1 s' END
+           at = greatest(g.at, $2),
+           next_at = CASE WHEN g.at < $2 - $6::interval OR g.failures + 1 < $3 THEN '-infinity'
+                          ELSE $2 + least($5, $4 * 2 ^ least(g.failures + 1 - $3, 20)) * interval '1 s' END
      WHERE g.next_at <= $2
     RETURNING true
 """
@@ -54,6 +54,13 @@ async def admit(db: Db, guesses: Sequence[Guess], at: datetime) -> bool:
 async def forgive(db: Db, guesses: Iterable[Guess]) -> None:
     """It was right: what was counted before was its owner."""
     await db.execute("DELETE FROM guess WHERE what = ANY($1)", sorted(guess.what for guess in guesses))
+
+
+async def uncount(db: Db, guess: Guess) -> None:
+    """It was right, and the counter is shared with others: take this one back, and the pause that it cost."""
+    await db.execute(
+        "UPDATE guess SET failures = failures - 1, next_at = '-infinity' WHERE what = $1", guess.what
+    )
 
 
 async def forget(db: Db, at: datetime) -> None:
