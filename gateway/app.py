@@ -8,10 +8,12 @@ from gateway.edge import Edge
 from gateway.pages import pages
 from gateway.routes import (
     accounts,
+    admin,
     auth,
     commands,
     credentials,
     feeds,
+    leaving,
     me,
     picks,
     reactions,
@@ -24,9 +26,12 @@ from gateway.services import Services
 
 ROUTERS: Final = (
     auth.writes,
+    credentials.writes,
     credentials.reads,
     sessions.writes,
     sessions.reads,
+    leaving.writes,
+    leaving.reads,
     picks.writes,
     picks.reads,
     reactions.writes,
@@ -34,6 +39,8 @@ ROUTERS: Final = (
     accounts.reads,
     me.reads,
     me.writes,
+    admin.reads,
+    admin.writes,
     feeds.reads,
     commands.reads,
 )

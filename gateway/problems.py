@@ -33,6 +33,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "unauthorised": Kind(401, "A valid access token is needed"),
     "step-up-needed": Kind(401, "Prove again who you are"),
     "forbidden": Kind(403, "This account may not do that"),
+    "second-factor-needed": Kind(403, "Your role counts only when you sign in with a second factor"),
+    "rank-too-low": Kind(403, "That takes a higher rank than yours"),
     "not-found": Kind(404, "There is nothing here"),
     "method-not-allowed": Kind(405, "This method is not possible here"),
     "request-timeout": Kind(408, "The request took too long to arrive"),
@@ -52,12 +54,19 @@ KINDS: Final[Mapping[str, Kind]] = {
     "handle-reserved": Kind(422, "Nobody may have this handle"),
     "handle-taken": Kind(409, "Somebody has this handle, or one that looks like it"),
     "password-too-short": Kind(422, "The password is too short: 15 characters where it is the only factor"),
+    "password-too-long": Kind(422, "The password is too long: 128 characters at most"),
+    "password-common": Kind(422, "The password is among the first that are tried; take several unlike words"),
+    "password-breached": Kind(422, "The password was in a data breach; take another one"),
+    "password-similar": Kind(422, "The password is too close to your handle, name, address, or to Pickly's"),
+    "password-wrong": Kind(403, "The password that you gave as the current one is wrong"),
+    "email-invalid": Kind(422, "No mail can be sent to this address"),
     "link-invalid": Kind(409, "The link is used, too old, or not one of ours"),
     "credentials-wrong": Kind(401, "The name or the password is wrong"),
     "refresh-refused": Kind(401, "The refresh token is not good any more; sign in again"),
     "csrf-refused": Kind(403, "The request does not come from a page of ours"),
     "suspended": Kind(403, "This account is suspended"),
     "deactivated": Kind(403, "This account is deactivated; sign in to have it back"),
+    "deletion-due": Kind(409, "The 14 days are over: the account is being deleted"),
     "handle-changed-recently": Kind(409, "A handle can be changed once in 30 days"),
     "too-many-attempts": Kind(429, "Too many attempts; wait a little", 30),
     "internal": Kind(500, "Something went wrong here"),
@@ -76,6 +85,17 @@ SAME_AS: Final[Mapping[str, str]] = {"not-yours": "not-found"}
 """Refusals that answer like others: whether a pick of somebody else exists is nobody's business."""
 
 
+FIELDS: Final[Mapping[str, str]] = {
+    "handle-reserved": "handle",
+    "handle-taken": "handle",
+    "password-too-short": "password",
+    "password-too-long": "password",
+    "password-common": "password",
+    "password-breached": "password",
+    "password-similar": "password",
+    "email-invalid": "email",
+}
+"""Refusals that are about one field of the body."""
 WAYS_OUT: Final[Mapping[str, str]] = {"deleted": "/restore"}
 """Where a conflict can be solved: added to the page of what it is about."""
 
@@ -124,6 +144,9 @@ def refused(reason: str, resource: str | None) -> ProblemError:
     slug = SAME_AS.get(slug, slug)
     if slug not in KINDS:
         return ProblemError("conflict", f"The command was refused: {reason}.", resource=resource)
+    if slug in FIELDS:
+        errors = [FieldError(FIELDS[slug], slug.removeprefix(f"{FIELDS[slug]}-"), f"{KINDS[slug].title}.")]
+        return ProblemError(slug, f"{KINDS[slug].title}.", errors=errors)
     if KINDS[slug].status != 409 or resource is None:
         return ProblemError(slug, f"{KINDS[slug].title}.")
     link = resource + WAYS_OUT.get(slug, "")

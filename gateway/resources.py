@@ -18,6 +18,7 @@ async def _thing(database: Database, thing_id: UUID, _viewer: UUID | None) -> Re
 
 PAGES: Final[Mapping[str, tuple[str, Show]]] = {
     "accounts": ("/v1/accounts", accounts.one),
+    "roles": ("/v1/admin/accounts", accounts.for_staff),
     "picks": ("/v1/picks", picks.one),
     "reactions": ("/v1/picks", picks.one),  # <pick>/<account>/<kind>: seen on the pick
     "things": ("/v1/things", _thing),

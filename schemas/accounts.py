@@ -24,7 +24,8 @@ class FormerHandle(BaseModel):
 class AccountState(State):
     """The whole account after a fact.
 
-    `roles_changed_at` is when access tokens that were issued before became worthless.
+    `roles_changed_at` is when access tokens that were issued before became worthless, `deletion_due_at` when
+    its owner wants it erased.
     """
 
     subject = "accounts"
@@ -43,10 +44,27 @@ class AccountState(State):
     handle_changed_at: When | None = None
     former_handles: tuple[FormerHandle, ...] = ()
     roles_changed_at: When | None = None
+    deletion_due_at: When | None = None
 
 
 class AccountOpened(AccountState, topic=ACCOUNT_EVENTS):
     """Somebody has proven an e-mail address: the account begins."""
+
+
+class AccountDeactivated(AccountState, topic=ACCOUNT_EVENTS):
+    """Its owner has put it away."""
+
+
+class AccountReactivated(AccountState, topic=ACCOUNT_EVENTS):
+    """Its owner has it back."""
+
+
+class AccountDeletionAsked(AccountState, topic=ACCOUNT_EVENTS):
+    """Its owner wants it deleted; it is to be erased at `deletion_due_at`."""
+
+
+class AccountDeletionCancelled(AccountState, topic=ACCOUNT_EVENTS):
+    """Its owner keeps it after all."""
 
 
 class AccountGone(Tombstone, topic=ACCOUNT_EVENTS):

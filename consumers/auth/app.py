@@ -3,12 +3,29 @@
 registration  an account begins when its e-mail address is proven
 signing_in    a session begins
 refreshing    a refresh token is exchanged, by a decider of its own
+roles         staff give and take roles
 sessions      a session is named or ended, or ends because nobody uses it
 profile       what people say about themselves, and what they are called
+changing_password, resetting_password, changing_email, resending
+              credentials change, by who knows them or reads the account's mail
+leaving       an account is put away or is to be deleted
 chores        what is due each minute
 """
 
-from consumers.auth import chores, profile, refreshing, registration, sessions, signing_in
+from consumers.auth import (
+    changing_email,
+    changing_password,
+    chores,
+    leaving,
+    profile,
+    refreshing,
+    registration,
+    resending,
+    resetting_password,
+    roles,
+    sessions,
+    signing_in,
+)
 from consumers.auth.group import auth, auth_refresh
 from consumers.auth.letters import MAIL, deliver
 
@@ -17,10 +34,16 @@ auth.effect(MAIL)(deliver)
 __all__ = [
     "auth",
     "auth_refresh",
+    "changing_email",
+    "changing_password",
     "chores",
+    "leaving",
     "profile",
     "refreshing",
     "registration",
+    "resending",
+    "resetting_password",
+    "roles",
     "sessions",
     "signing_in",
 ]

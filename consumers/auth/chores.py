@@ -21,7 +21,7 @@ async def tidy(tick: Tick, meta: Meta, db: Db, made: Sequence[KeyPair]) -> Seque
     await accounts.forget_data_keys(db, expired)
     await proofs.forget_expired(db, tick.partition, meta.at)
     over = await sessions.over(db, tick.partition, meta)
-    log = await security.forgotten(db, tick.partition, meta.at)
+    log = await security.due(db, tick.partition, meta)
     if tick.partition != 0:
         return [*over, *log]
     await guesses.forget(db, meta.at)

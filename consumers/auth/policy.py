@@ -1,13 +1,15 @@
-"""What identity refuses although it is well shaped, as refusals that name the field and the rule."""
+"""What identity refuses although it is well shaped, as refusals that say which rule it was."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Container, Iterable
+from functools import cache
 
+from consumers.auth import addresses, blocklist, passwords
+from consumers.auth.addresses import AddressError
+from consumers.auth.config import AuthSettings
 from consumers.auth.handles import is_reserved
 from infra.runtime import Refusal
 from infra.sealing import unb64
-
-ALONE_MIN = 15
 
 
 def handle(wanted: str) -> Refusal | None:
@@ -15,17 +17,33 @@ def handle(wanted: str) -> Refusal | None:
     return Refusal("handle_reserved") if is_reserved(wanted) else None
 
 
-def password(wanted: str, *, alone: bool, near: Sequence[str]) -> Refusal | None:
-    """Why this password is not good enough, or None.
+def password(wanted: str, names: Iterable[str], *, second_factor: bool = False) -> Refusal | None:
+    """The first rule that this password breaks, or None; see `passwords.broken_rules`."""
+    broken = passwords.broken_rules(wanted, names, breached(), second_factor=second_factor)
+    return Refusal(f"password_{broken[0].rule}") if broken else None
 
-    `alone`: it is the only factor; `near`: what it must not resemble.
-    """
-    return Refusal("password_too_short") if alone and len(wanted) < ALONE_MIN else None
+
+@cache
+def breached() -> Container[str]:
+    """The passwords that breaches have made known, as the settings name them. Raises BreachedFileError."""
+    return blocklist.breached(AuthSettings().breached)
+
+
+def email(wanted: str) -> Refusal | None:
+    """Why no mail can be sent there, or None."""
+    try:
+        addresses.deliverable(wanted)
+    except AddressError:
+        return Refusal("email_invalid")
+    return None
 
 
 def mailbox(address: str) -> str:
-    """What all spellings of one e-mail address share."""
-    return unicodedata.normalize("NFC", address.strip()).lower()
+    """What all spellings of one e-mail address share; what is none, in lower case: nobody has it."""
+    try:
+        return addresses.normalised(address)
+    except AddressError:
+        return unicodedata.normalize("NFC", address.strip()).lower()
 
 
 def unb64_or_nothing(text: str) -> bytes:

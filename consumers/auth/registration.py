@@ -7,14 +7,16 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from consumers.auth import key_pairs, letters, policy, vault
+from consumers.auth.addresses import deliverable
 from consumers.auth.group import HASHING, auth
 from consumers.auth.handles import skeleton
 from consumers.auth.hashing import hasher
 from consumers.auth.store import accounts, registrations
+from consumers.auth.store.contacts import Contact
 from consumers.auth.store.registrations import Registration
 from infra.runtime import Db, Effect, Refusal, Reply
 from infra.sealing import NONCE_BYTES, Opened, b64, encrypt
@@ -40,8 +42,11 @@ async def checked(wish: Register, meta: Meta, db: Db) -> Wanted | Refusal:
     if isinstance(opened, Refusal):
         return opened
     contents = opened.contents
-    refused = policy.handle(contents.handle) or policy.password(
-        contents.password, alone=True, near=(contents.handle, contents.email)
+    names = (contents.handle, contents.email)
+    refused = (
+        policy.handle(contents.handle)
+        or policy.email(contents.email)
+        or policy.password(contents.password, names)
     )
     if refused is not None:
         return refused
@@ -51,53 +56,44 @@ async def checked(wish: Register, meta: Meta, db: Db) -> Wanted | Refusal:
 @auth.on(Register, cost=HASHING, prepare=checked)
 async def register(wish: Register, meta: Meta, db: Db, wanted: Wanted) -> Effect | Refusal:
     """A handle is reserved for a day, and a mail goes out; to a known address it is another mail."""
-    contents = wanted.opened.contents
+    opened, contents = wanted.opened, wanted.opened.contents
     bare, until = skeleton(contents.handle), meta.at + CONFIRMED_WITHIN
     if not await accounts.claim_handle(db, bare, contents.handle, wish.account_id, until, meta.at):
         return Refusal("handle_taken")
     found = vault.lookup("email", policy.mailbox(contents.email))
     known = await accounts.by_email(db, found) is not None
-    secret, wrapped = wanted.opened.draw("proof"), _data_key(wish, wanted)
-    await accounts.keep_data_key(db, wish.account_id, wrapped)
-    await registrations.add(db, _registration(wish, meta, wanted, found, None if known else secret))
-    return _letter(wish, wanted, wrapped, secret, known=known)
-
-
-def _letter(wish: Register, wanted: Wanted, wrapped: bytes, secret: bytes, *, known: bool) -> Effect:
-    contents = wanted.opened.contents
-    return letters.letter(
+    secret, contact = opened.draw("proof"), _contact(wish, opened)
+    await accounts.keep_data_key(db, wish.account_id, contact.wrapped)
+    await registrations.add(db, _registration(wanted, contact, found, None if known else secret, until))
+    kind, nonce = (
         "known_registration" if known else "confirm_registration",
-        wish.account_id,
-        contents.handle,
-        contents.email,
-        wrapped=wrapped,
-        nonce=wanted.opened.draw("letter", NONCE_BYTES),
-        token=b64(wish.account_id.bytes + secret),
+        opened.draw("letter", NONCE_BYTES),
     )
+    return letters.letter(kind, contact, nonce, token=b64(wish.account_id.bytes + secret))
 
 
-def _data_key(wish: Register, wanted: Wanted) -> bytes:
-    """The new account's data key, wrapped."""
-    opened, about = wanted.opened, vault.data_key_about(wish.account_id)
-    return vault.wrap(opened.draw("wrapping", NONCE_BYTES), opened.draw("data key"), about)
+def _contact(wish: Register, opened: Opened[RegisterContents]) -> Contact:
+    """Where mail will go, under a new data key."""
+    key, contents = opened.draw("data key"), opened.contents
+    wrapping, about = opened.draw("wrapping", NONCE_BYTES), vault.data_key_about(wish.account_id)
+    nonce, email = opened.draw("email", NONCE_BYTES), deliverable(contents.email).encode()
+    sealed = encrypt(key, nonce, email, vault.email_about(wish.account_id))
+    return Contact(wish.account_id, contents.handle, "", vault.wrap(wrapping, key, about), sealed)
 
 
 def _registration(
-    wish: Register, meta: Meta, wanted: Wanted, email_hash: bytes, secret: bytes | None
+    wanted: Wanted, contact: Contact, email_hash: bytes, secret: bytes | None, until: datetime
 ) -> Registration:
-    opened, contents = wanted.opened, wanted.opened.contents
-    about = vault.email_about(wish.account_id)
-    nonce = opened.draw("email", NONCE_BYTES)
     return Registration(
-        account_id=wish.account_id,
-        handle=contents.handle,
-        skeleton=skeleton(contents.handle),
+        account_id=contact.account_id,
+        handle=contact.handle,
+        skeleton=skeleton(contact.handle),
         email_hash=email_hash,
-        email=encrypt(opened.draw("data key"), nonce, contents.email.encode(), about),
+        email=contact.email,
         password=wanted.password,
-        password_length=len(contents.password),
+        password_length=len(wanted.opened.contents.password),
         proof=hashlib.sha256(secret).digest() if secret else None,
-        expires_at=meta.at + CONFIRMED_WITHIN,
+        expires_at=until,
     )
 
 

@@ -1,10 +1,12 @@
 """The security log: handlers add what they return to it, and a year later it is forgotten."""
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 from uuid import UUID, uuid5
 
-from consumers.auth.store import security
+from consumers.auth.store import proofs, security
+from consumers.auth.store.proofs import Proof
 from infra.runtime import Db
 from schemas.envelope import Meta
 from schemas.security import SecurityForgotten, SecurityKind, SecurityNoted
@@ -40,7 +42,16 @@ async def noted(
     )
 
 
-async def forgotten(db: Db, partition: int, at: datetime) -> list[SecurityForgotten]:
-    """The ends of entries that are old enough."""
-    due = await security.take_due(db, partition, at)
-    return [SecurityForgotten(account_id=account, event_id=event, version=2) for account, event in due]
+async def due(db: Db, partition: int, meta: Meta) -> list[SecurityNoted | SecurityForgotten]:
+    """What the log gets late, and the ends of what is old enough.
+
+    Whether a name is somebody's must not show when a password reset is asked for, so that is noted here.
+    """
+    asked = [await _asked(db, meta, proof) for proof in await proofs.to_note(db, partition)]
+    old = await security.take_due(db, partition, meta.at)
+    return [*asked, *(SecurityForgotten(account_id=id, event_id=event, version=2) for id, event in old)]
+
+
+async def _asked(db: Db, meta: Meta, proof: Proof) -> SecurityNoted:
+    asked = replace(meta, at=proof.asked_at)
+    return await noted(db, asked, proof.account_id, "password_reset_asked", place=proof.place)

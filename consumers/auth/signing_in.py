@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from consumers.auth import access, key_pairs, policy, vault
+from consumers.auth import access, key_pairs, leaving, policy, vault
 from consumers.auth.group import HASHING, auth
 from consumers.auth.hashing import hasher
 from consumers.auth.security import noted
@@ -88,7 +88,8 @@ async def sign_in(wish: SignIn, meta: Meta, db: Db, seen: Checked) -> Sequence[M
 async def begin(
     db: Db, account: AccountState, wish: SignIn, meta: Meta, opened: Opened[SignInContents]
 ) -> Sequence[Message | Reply]:
-    """A session of one factor begins."""
+    """A session of one factor begins; an account that was put away is back."""
+    account, events = await leaving.back(db, meta, account)
     session = SessionStarted(
         session_id=wish.session_id,
         account_id=account.account_id,
@@ -103,7 +104,7 @@ async def begin(
     answer = await access.tokens(
         db, account, session, refresh, at=meta.at, factor_at=meta.at, token_id=meta.id
     )
-    return [session, await signed_in(db, meta, session), Reply(opened.answer(answer))]
+    return [*events, session, await signed_in(db, meta, session), Reply(opened.answer(answer))]
 
 
 async def signed_in(db: Db, meta: Meta, session: SessionStarted) -> SecurityNoted:

@@ -46,7 +46,10 @@ class Sent(Strict):
     status=202,
     limit="registration",
     hashes=True,
-    refusals=("handle-reserved", "handle-taken", "password-too-short"),
+    refusals=(
+        *("handle-reserved", "handle-taken", "email-invalid"),
+        *("password-too-short", "password-common", "password-breached", "password-similar"),
+    ),
 )
 def register(new: NewAccount, visitor: Visit) -> Sealing[Register]:
     """Ask for an account. A mail with a code goes to the address; the account begins when it is confirmed."""

@@ -20,7 +20,14 @@ from gateway.problems import ProblemError
 from gateway.resources import path_of
 from gateway.routing import preconditions
 from gateway.routing.declared import DeclaredRoute, adapter, bearer, declaration, function_name
-from gateway.routing.documented import DANGEROUS, OF_A_PICK, IfMatch, command_answers, command_headers
+from gateway.routing.documented import (
+    DANGEROUS,
+    OF_A_PICK,
+    IfMatch,
+    command_answers,
+    command_headers,
+    refusals_of,
+)
 from gateway.routing.incoming import Incoming
 from gateway.routing.outcome import outcome, within
 from gateway.routing.validation import broken_rules, json_announced, json_value, no_body
@@ -176,6 +183,8 @@ class CommandRouter(APIRouter):
             status_code=202,
             response_model=Accepted,
             response_description="The broker has the command; `Location` tells what becomes of it.",
-            responses=command_answers(creates=creates, if_match=if_match, shows=shows, refusals=refusals),
+            responses=command_answers(
+                creates=creates, if_match=if_match, shows=shows, refusals=(*refusals_of(may), *refusals)
+            ),
             openapi_extra=documented,
         )

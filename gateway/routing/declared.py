@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.admission import recently_proven, unauthorised
 from gateway.answers import Answer
 from gateway.limits import of_account, of_address
-from gateway.permissions import Permission, permission
+from gateway.permissions import Permission, demand, permission
 from gateway.plans import BY_ADDRESS, ROUTE_PLANS
 from gateway.problems import FieldError, ProblemError
 from gateway.routing.incoming import Incoming
@@ -122,6 +122,8 @@ class DeclaredRoute(APIRoute):
             await self._spend(incoming, None)
             raise
         await self._spend(incoming, claims)
+        if claims is not None:
+            demand(self.may, claims)
         if claims is not None and self.dangerous:
             incoming.services.ended.must_be_fresh()
             recently_proven(claims)

@@ -16,7 +16,7 @@ from gateway.problems import ProblemError, invalid
 from gateway.reads.cache import PageCache
 from gateway.reads.represent import Representation
 from gateway.routing.declared import DeclaredRoute, bearer, declaration, function_name
-from gateway.routing.documented import DANGEROUS, read_answers, read_headers
+from gateway.routing.documented import DANGEROUS, read_answers, read_headers, refusals_of
 from gateway.routing.incoming import Incoming
 from gateway.services import Services
 from gateway.standing import Evidence, Sight
@@ -126,6 +126,6 @@ class ReadRouter(APIRouter):
             path,
             methods=["GET"],
             response_model=shows,
-            responses=read_answers(waits=bool(reads), refusals=refusals),
+            responses=read_answers(waits=bool(reads), refusals=(*refusals_of(may), *refusals)),
             openapi_extra=documented,
         )

@@ -26,7 +26,7 @@ from gateway.reads.database import Database
 from gateway.routing import preconditions
 from gateway.routing.commands import SOURCE, send
 from gateway.routing.declared import DeclaredRoute, adapter, bearer, declaration, function_name
-from gateway.routing.documented import DANGEROUS, sealed_answers
+from gateway.routing.documented import DANGEROUS, refusals_of, sealed_answers, security
 from gateway.routing.incoming import Incoming
 from gateway.routing.validation import broken_rules, json_announced, json_value, no_body
 from gateway.standing import FINAL, Decision, Evidence
@@ -234,8 +234,8 @@ class SealedRouter(APIRouter):
             methods=[method],
             status_code=status,
             response_model=shows,
-            responses=sealed_answers(status, refusals),
-            openapi_extra=extra,
+            responses=sealed_answers(status, (*refusals_of(may), *refusals)),
+            openapi_extra=extra | security(may),
         )
 
         def declared(function: Function) -> Function:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from uuid import UUID
 import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from consumers.auth import profile
+from consumers.auth import leaving, profile, roles
 from consumers.auth import sessions as own_sessions
 from consumers.auth.rotation import Family
 from consumers.auth.store import sessions as kept_sessions
@@ -31,10 +32,12 @@ from infra.runtime import Item, Refusal, Unchanged
 from infra.settings import Settings
 from schemas.accounts import AccountOpened, AccountState
 from schemas.envelope import Meta
+from schemas.leaving import AskDeletion, CancelDeletion, Deactivate, Reactivate
 from schemas.message import Command, Message
 from schemas.picks import DeletePick, EditPick, PickState, PublishPick, RestorePick
 from schemas.profile import ChangeHandle, ChangeProfile
 from schemas.reactions import React, Reacted, ReactionGone, Unreact
+from schemas.roles import GrantRole, RevokeRole
 from schemas.sessions import (
     UNUSED_ENDS,
     EndOtherSessions,
@@ -59,6 +62,12 @@ HANDLERS: dict[type[Message], Handler] = {
     EndSession: own_sessions.end_session,
     EndOtherSessions: own_sessions.end_other_sessions,
     NameSession: own_sessions.name_session,
+    Deactivate: partial(leaving.deactivate, random=bytes(12)),
+    Reactivate: leaving.reactivate,
+    AskDeletion: partial(leaving.ask_deletion, random=bytes(12)),
+    CancelDeletion: leaving.cancel_deletion,
+    GrantRole: roles.grant_role,
+    RevokeRole: roles.revoke_role,
 }
 BATCH_HANDLERS: dict[type[Message], Callable[[Any, Any], Awaitable[Sequence[Any]]]] = {
     React: social.react,
@@ -111,7 +120,7 @@ class Mesh(Tables):
         """Decide and project what gateways send, until cancelled; other tests use the same broker."""
         async for record in consumer:
             headers = {name: value.decode() for name, value in record.headers}
-            if headers.get("ce_source") == "pickly/gateway":
+            if headers.get("ce_source") in ("pickly/gateway", "pickly/ops"):
                 async with self.lock:
                     await self._handle(record, headers)
 

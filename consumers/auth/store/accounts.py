@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -15,7 +15,7 @@ from schemas.topics import AUTH_COMMANDS
 
 STATE: Final = (
     "account_id, handle, display_name, bio, links, language, time_zone, roles, standing, opened_at,"
-    " handle_changed_at, former_handles, roles_changed_at, version"
+    " handle_changed_at, former_handles, roles_changed_at, version, due_at AS deletion_due_at"
 )
 
 
@@ -70,8 +70,18 @@ async def get(db: Db, account_id: UUID) -> Held | None:
         return None
     fields = dict(row)
     password_version, changed_by = fields.pop("password_version"), fields.pop("changed_by")
+    return Held(_state(fields), password_version, changed_by)
+
+
+async def seen(db: Db, account_id: UUID) -> AccountState | None:
+    """The account as it was last committed; not locked, so that two accounts never wait for each other."""
+    row = await db.fetchrow(f"SELECT {STATE} FROM account WHERE account_id = $1", account_id)
+    return _state(dict(row)) if row else None
+
+
+def _state(fields: dict[str, Any]) -> AccountState:
     fields["former_handles"] = orjson.loads(fields["former_handles"])
-    return Held(AccountState.model_validate(fields), password_version, changed_by)
+    return AccountState.model_validate(fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +132,7 @@ SAVE: Final = """
     UPDATE account
        SET handle = $2, display_name = $3, bio = $4, links = $5, language = $6, time_zone = $7, roles = $8,
            standing = $9, handle_changed_at = $10, roles_changed_at = $11, version = $12, changed_by = $13,
-           former_handles = $14
+           former_handles = $14, due_at = $15
      WHERE account_id = $1
 """
 
@@ -145,6 +155,7 @@ async def save(db: Db, account: AccountState, changed_by: UUID) -> None:
         account.version,
         changed_by,
         orjson.dumps([former.model_dump() for former in account.former_handles]).decode(),
+        account.deletion_due_at,
     )
 
 

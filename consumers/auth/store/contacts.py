@@ -20,8 +20,8 @@ class Contact:
 async def get(db: Db, account_id: UUID) -> Contact | None:
     """None without an account, without an address, or when the data key is erased."""
     row = await db.fetchrow(
-        "SELECT account_id, handle, display_name, wrapped, email"
-        " FROM account JOIN data_key USING (account_id) WHERE account_id = $1 AND email IS NOT NULL",
+        "SELECT account_id, handle, display_name, wrapped, email FROM account"
+        "  JOIN data_key USING (account_id) WHERE account_id = $1 AND email IS NOT NULL",
         account_id,
     )
     return Contact(*row) if row else None

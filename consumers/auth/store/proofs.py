@@ -84,9 +84,8 @@ async def forget(db: Db, account_id: UUID) -> None:
 
 NOTE: Final = f"""
     UPDATE proof SET noted = true
-     WHERE (account_id, kind) IN (SELECT account_id, kind FROM proof
-                                   WHERE partition = $1 AND NOT noted LIMIT 1000)
-       AND EXISTS (SELECT FROM account a WHERE a.account_id = proof.account_id)
+     WHERE (account_id, kind) IN (SELECT account_id, kind FROM proof JOIN account USING (account_id)
+                                   WHERE proof.partition = $1 AND NOT noted LIMIT 1000)
     RETURNING {COLUMNS}
 """
 

@@ -48,6 +48,21 @@ async def get(db: Db, account_id: UUID) -> Registration | None:
     return Registration(*row[:-1]) if row else None
 
 
+RENEW = f"""
+    UPDATE registration SET proof = $2
+     WHERE account_id = (SELECT account_id FROM registration
+                          WHERE email_hash = $1 AND proof IS NOT NULL AND expires_at > $3
+                          ORDER BY expires_at DESC, account_id LIMIT 1)
+    RETURNING {COLUMNS}
+"""
+
+
+async def renew(db: Db, email_hash: bytes, proof: bytes, at: datetime) -> Registration | None:
+    """Give the newest one that waits for this address to be proven another proof."""
+    row = await db.fetchrow(RENEW, email_hash, proof, at)
+    return Registration(*row[:-1]) if row else None
+
+
 async def remove(db: Db, account_id: UUID) -> None:
     """It became an account."""
     await db.execute("DELETE FROM registration WHERE account_id = $1", account_id)

@@ -2,15 +2,33 @@
 
 from consumers.projections.accounts import security_log, store
 from infra.runtime import Batch, Db, Projection
-from schemas.accounts import AccountGone, AccountOpened, AccountState
+from schemas.accounts import (
+    AccountDeactivated,
+    AccountDeletionAsked,
+    AccountDeletionCancelled,
+    AccountGone,
+    AccountOpened,
+    AccountReactivated,
+    AccountState,
+)
 from schemas.profile import HandleChanged, ProfileChanged
+from schemas.roles import RolesChanged
 from schemas.security import SecurityForgotten, SecurityNoted
 from schemas.topics import ACCOUNT_EVENTS, ACCOUNT_SECURITY
 
 accounts = Projection("accounts", ACCOUNT_EVENTS, ACCOUNT_SECURITY)
 
 
-@accounts.on(AccountOpened, ProfileChanged, HandleChanged)
+@accounts.on(
+    AccountOpened,
+    ProfileChanged,
+    HandleChanged,
+    AccountDeactivated,
+    AccountReactivated,
+    AccountDeletionAsked,
+    AccountDeletionCancelled,
+    RolesChanged,
+)
 async def show(batch: Batch[AccountState], db: Db) -> None:
     """The newest state of each account."""
     await store.show(db, [item.message for item in batch])

@@ -63,6 +63,7 @@ def _own(account: AccountState) -> dict[str, object]:
         "roles": account.roles,
         "standing": account.standing,
         "handle_changed_at": account.handle_changed_at,
+        "deletion_due_at": account.deletion_due_at,
         "version": account.version,
     }
 

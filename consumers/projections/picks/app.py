@@ -2,10 +2,19 @@
 
 from consumers.projections.picks import store
 from infra.runtime import Batch, Db, Projection
-from schemas.accounts import AccountGone, AccountOpened, AccountState
+from schemas.accounts import (
+    AccountDeactivated,
+    AccountDeletionAsked,
+    AccountDeletionCancelled,
+    AccountGone,
+    AccountOpened,
+    AccountReactivated,
+    AccountState,
+)
 from schemas.picks import PickDeleted, PickEdited, PickGone, PickPublished, PickRestored, PickState
 from schemas.profile import HandleChanged, ProfileChanged
 from schemas.reactions import Reacted, ReactionGone
+from schemas.roles import RolesChanged
 from schemas.topics import ACCOUNT_EVENTS, PICK_EVENTS, REACTION_EVENTS
 
 picks = Projection("picks", PICK_EVENTS, REACTION_EVENTS, ACCOUNT_EVENTS)
@@ -35,7 +44,16 @@ async def uncount_reaction(batch: Batch[ReactionGone], db: Db) -> None:
     await store.unreact(db, [item.message for item in batch])
 
 
-@picks.on(AccountOpened, ProfileChanged, HandleChanged)
+@picks.on(
+    AccountOpened,
+    ProfileChanged,
+    HandleChanged,
+    AccountDeactivated,
+    AccountReactivated,
+    AccountDeletionAsked,
+    AccountDeletionCancelled,
+    RolesChanged,
+)
 async def introduce(batch: Batch[AccountState], db: Db) -> None:
     """An author is kept whether or not he has picked anything yet."""
     await store.introduce(db, [item.message for item in batch])

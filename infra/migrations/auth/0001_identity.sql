@@ -24,6 +24,7 @@ CREATE TABLE account (
     version bigint NOT NULL,
     changed_by uuid NOT NULL,
     partition int NOT NULL,
+    -- when it is to be erased, as its owner asked
     due_at timestamptz
 );
 CREATE INDEX account_due ON account (partition, due_at) WHERE due_at IS NOT NULL;

@@ -32,6 +32,3 @@ CREATE INDEX proof_expires ON proof (partition, expires_at);
 CREATE INDEX proof_not_noted ON proof (partition) WHERE NOT noted;
 
 CREATE INDEX registration_email ON registration (email_hash);
-
--- When an account is to be erased, as its owner asked.
-ALTER TABLE account ADD COLUMN deletion_due_at timestamptz;

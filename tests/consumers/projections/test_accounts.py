@@ -37,6 +37,7 @@ async def test_everybody_sees_the_profile_and_its_owner_the_rest(accounts_db: Db
         "roles": ["member"],
         "standing": "active",
         "handle_changed_at": None,
+        "deletion_due_at": None,
         "version": 1,
     }
 
