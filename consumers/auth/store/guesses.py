@@ -30,13 +30,14 @@ class Guess:
         return cls(vault.lookup(f"guess/{kind}", value), free)
 
 
+# Commands of the same moment arrive in any order: what is free is so whatever its time.
 COUNT: Final = """
-    INSERT INTO guess AS g (what, failures, at, next_at) VALUES ($1, 1, $2, $2)
+    INSERT INTO guess AS g (what, failures, at, next_at) VALUES ($1, 1, $2, '-infinity')
     ON CONFLICT (what) DO UPDATE
        SET failures = CASE WHEN g.at < $2 - $6::interval THEN 1 ELSE g.failures + 1 END,
-           at = $2,
-           next_at = $2 + CASE WHEN g.at < $2 - $6::interval OR g.failures + 1 < $3 THEN interval '0'
-                               ELSE least($5, $4 * 2 ^ least(g.failures + 1 - $3, 20)) * interval '1 s' END
+           at = greatest(g.at, $2),
+           next_at = CASE WHEN g.at < $2 - $6::interval OR g.failures + 1 < $3 THEN '-infinity'
+                          ELSE $2 + least($5, $4 * 2 ^ least(g.failures + 1 - $3, 20)) * interval '1 s' END
      WHERE g.next_at <= $2
     RETURNING true
 """
