@@ -25,6 +25,7 @@ async def main(process: Process) -> None:
         process.ready("sender", services.readiness.sender)
         process.ready("database", services.readiness.database)
         process.ready("projections", services.readiness.projections)
+        process.ready("ended sessions", services.ended.why_not_ready)
         server = GatewayServer(create_app(services, cast(ASGIApp, process)), limits, services.waiter.stop)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         stopping = asyncio.create_task(process.stopping.wait())

@@ -6,7 +6,20 @@ from starlette.types import ASGIApp
 
 from gateway.edge import Edge
 from gateway.pages import pages
-from gateway.routes import accounts, auth, commands, credentials, feeds, leaving, me, picks, reactions, things
+from gateway.routes import (
+    accounts,
+    admin,
+    auth,
+    commands,
+    credentials,
+    feeds,
+    leaving,
+    me,
+    picks,
+    reactions,
+    sessions,
+    things,
+)
 from gateway.routing.declared import DeclaredRoute
 from gateway.routing.table import Table
 from gateway.services import Services
@@ -15,6 +28,8 @@ ROUTERS: Final = (
     auth.writes,
     credentials.writes,
     credentials.reads,
+    sessions.writes,
+    sessions.reads,
     leaving.writes,
     leaving.reads,
     picks.writes,
@@ -24,6 +39,8 @@ ROUTERS: Final = (
     accounts.reads,
     me.reads,
     me.writes,
+    admin.reads,
+    admin.writes,
     feeds.reads,
     commands.reads,
 )

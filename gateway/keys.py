@@ -9,6 +9,7 @@ import structlog
 
 from gateway.problems import ProblemError
 from gateway.reads.database import Database
+from infra.jwk import public_jwk
 from infra.sealing import unb64
 from infra.telemetry.errors import describe
 from infra.tokens import VerifyingKey, public_key
@@ -35,6 +36,8 @@ class PublicKeys:
     """The keys there are. `run` must be running."""
 
     database: Database
+    local: Sequence[dict[str, str]] = ()
+    """The local stack's own, as members of a JWK set."""
     ring: dict[str, VerifyingKey] = field(default_factory=dict)
     _sealing: SealingKey | None = None
     _points: dict[str, bytes] = field(default_factory=dict)
@@ -47,9 +50,9 @@ class PublicKeys:
         return self._sealing
 
     @property
-    def points(self) -> dict[str, bytes]:
-        """The keys that verify tokens, by id, as uncompressed points."""
-        return self._points
+    def jwks(self) -> dict[str, list[dict[str, str]]]:
+        """The keys that verify tokens, as a JWK set (RFC 7517 section 5)."""
+        return {"keys": [*self.local, *(public_jwk(point) for point in self._points.values())]}
 
     async def look(self) -> None:
         """Take what the read model shows now; raises ProblemError while the database is away."""

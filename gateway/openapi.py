@@ -24,7 +24,9 @@ TAGS = [
     {"name": "Things", "description": "What people pick: books, films, places, pages."},
     {"name": "Accounts", "description": "Who somebody is, and what he picked."},
     {"name": "My account", "description": "What it says about you, and what it is called."},
+    {"name": "Staff", "description": "Look at accounts, give and take roles."},
     {"name": "Feeds", "description": "Lists of picks."},
+    {"name": "Sessions", "description": "Where you are signed in."},
     {"name": "Commands", "description": "What has become of a write."},
 ]
 

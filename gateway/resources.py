@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from gateway.reads import accounts, picks, things
+from gateway.reads import accounts, picks, sessions, things
 from gateway.reads.database import Database
 from gateway.reads.represent import Representation
 
@@ -18,9 +18,11 @@ async def _thing(database: Database, thing_id: UUID, _viewer: UUID | None) -> Re
 
 PAGES: Final[Mapping[str, tuple[str, Show]]] = {
     "accounts": ("/v1/accounts", accounts.one),
+    "roles": ("/v1/admin/accounts", accounts.for_staff),
     "picks": ("/v1/picks", picks.one),
     "reactions": ("/v1/picks", picks.one),  # <pick>/<account>/<kind>: seen on the pick
     "things": ("/v1/things", _thing),
+    "sessions": ("/v1/auth/sessions", sessions.one),
 }
 """By the plural noun that begins the subject: the page's path, and what reads it."""
 

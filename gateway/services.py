@@ -8,6 +8,7 @@ from functools import partial
 
 from gateway.admission import Tokens
 from gateway.config import GatewaySettings
+from gateway.ended import Ended
 from gateway.idempotency import Remembered
 from gateway.keys import PublicKeys
 from gateway.limits import Limiter
@@ -18,6 +19,7 @@ from gateway.reads.cache import PageCache
 from gateway.reads.database import Database, open_database
 from gateway.valkey import connect
 from gateway.waiting import Waiter
+from infra.jwk import local_jwks
 from infra.settings import Settings
 from infra.tokens import self_test
 from infra.wake import Waker
@@ -30,6 +32,7 @@ class Services:
 
     limits: GatewaySettings
     tokens: Tokens
+    ended: Ended
     keys: PublicKeys
     hashing: asyncio.Semaphore
     limiter: Limiter
@@ -56,7 +59,7 @@ async def open_services(settings: Settings, limits: GatewaySettings | None = Non
     valkey, waker, sender = connect(settings), Waker(settings), Sender(settings)
     async with open_database(settings, limits) as database:
         pages = PageCache(picks.SHOWN, limits)
-        keys = PublicKeys(database)
+        keys, ended = PublicKeys(database, local_jwks(settings.secrets)), Ended(database)
         waiter, readiness = Waiter(database, limits, pages.seen), Readiness(database, sender)
         await sender.start()
         tasks = (
@@ -64,11 +67,13 @@ async def open_services(settings: Settings, limits: GatewaySettings | None = Non
             asyncio.create_task(waiter.run(), name="waiter"),
             asyncio.create_task(readiness.run(), name="readiness"),
             asyncio.create_task(keys.run(), name="keys"),
+            asyncio.create_task(ended.run(), name="ended"),
         )
         try:
             yield Services(
                 limits=limits,
-                tokens=Tokens(settings, keys.ring),
+                tokens=Tokens(settings, ended, keys.ring),
+                ended=ended,
                 keys=keys,
                 hashing=asyncio.Semaphore(limits.hashing),
                 limiter=Limiter(valkey, settings.secret("valkey")),

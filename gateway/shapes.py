@@ -52,6 +52,11 @@ ACCOUNT: Final = {
     "handle_changed_at": None,
     "version": 4,
 }
+STAFF_ACCOUNT: Final = {
+    **ACCOUNT,
+    "roles": ["member", "moderator"],
+    "second_factor_for": ["moderator"],
+}
 COUNTED: Final = {
     **THING,
     "pick_count": 3,
@@ -195,3 +200,13 @@ class Account(BaseModel):
     handle_changed_at: datetime | None = None
     deletion_due_at: datetime | None = None
     version: int | None = None
+
+
+class StaffAccount(Account):
+    """An account as staff see it."""
+
+    model_config = _example(STAFF_ACCOUNT)
+
+    second_factor_for: list[str] = Field(
+        description="Its roles that count only when it has signed in with a second factor."
+    )

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 from infra.sealing import b64
 
@@ -15,6 +16,15 @@ def thumbprint(point: bytes) -> str:
     """The RFC 7638 thumbprint, so that a `kid` follows from its key alone."""
     canonical = json.dumps(_required(point), separators=(",", ":"), sort_keys=True)
     return b64(hashlib.sha256(canonical.encode()).digest())
+
+
+def local_jwks(secrets: Path) -> list[dict[str, str]]:
+    """The members of the local stack's own JWK set, from its secrets; none elsewhere."""
+    try:
+        keys: list[dict[str, str]] = json.loads((secrets / "token_ring.json").read_text())["keys"]
+    except FileNotFoundError:
+        return []
+    return keys
 
 
 def _required(point: bytes) -> dict[str, str]:

@@ -3,6 +3,7 @@
 registration  an account begins when its e-mail address is proven
 signing_in    a session begins
 refreshing    a refresh token is exchanged, by a decider of its own
+roles         staff give and take roles
 sessions      a session is named or ended, or ends because nobody uses it
 profile       what people say about themselves, and what they are called
 changing_password, resetting_password, changing_email, resending
@@ -21,6 +22,7 @@ from consumers.auth import (
     registration,
     resending,
     resetting_password,
+    roles,
     sessions,
     signing_in,
 )
@@ -41,6 +43,7 @@ __all__ = [
     "registration",
     "resending",
     "resetting_password",
+    "roles",
     "sessions",
     "signing_in",
 ]

@@ -1,4 +1,4 @@
-"""Picks as pages show them, from ready JSON: of picks and authors in `read_picks`, of things in `read_things`."""
+"""Picks as pages show them, from ready JSON: picks and authors of `read_picks`, things of `read_things`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -18,18 +18,19 @@ class Representation:
     body: bytes
     etag: bytes | None = None
     headers: tuple[Header, ...] = ()
+    public: Header = PUBLIC
 
     def answer(self, *, status: int = 200, private: bool = False, keep: bool = True) -> Answer:
         """The whole answer; `private` when a token came with the request: it may be for its owner only."""
         if self.etag is None or not keep:
             return Answer(status, self.body, [JSON, NO_STORE, *self._tag(), *self.headers])
         return Answer(
-            status, self.body, [JSON, *self._tag(), PRIVATE if private else PUBLIC, VARY, *self.headers]
+            status, self.body, [JSON, *self._tag(), PRIVATE if private else self.public, VARY, *self.headers]
         )
 
     def not_modified(self, *, private: bool) -> Answer:
         """What If-None-Match asks for when nothing has changed (RFC 9110 section 15.4.5)."""
-        return Answer(304, headers=[*self._tag(), PRIVATE if private else PUBLIC, VARY])
+        return Answer(304, headers=[*self._tag(), PRIVATE if private else self.public, VARY])
 
     def matches(self, if_none_match: bytes) -> bool:
         """Weak comparison with a list of entity tags (RFC 9110 section 13.1.2)."""
@@ -45,6 +46,13 @@ class Representation:
 def subject(body: bytes, version: int) -> Representation:
     """One subject: `"<version>-<hash of the rest>"`, of which If-Match compares the version only."""
     return Representation(body, b'"%d-%b"' % (version, _hash(body)))
+
+
+def published(body: bytes, seconds: int) -> Representation:
+    """What is the same for everybody, and may be kept for so many seconds without asking."""
+    return Representation(
+        body, b'"%b"' % _hash(body), public=(b"cache-control", b"public, max-age=%d" % seconds)
+    )
 
 
 def listing(items: list[bytes], following: str | None = None, *, paged: bool = True) -> Representation:

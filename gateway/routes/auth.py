@@ -3,6 +3,8 @@
 from typing import Final
 from uuid import UUID
 
+from gateway import cookies
+from gateway.cookies import Delivery, browser_or_app, deliverable
 from gateway.problems import ProblemError
 from gateway.routes.picks import Strict
 from gateway.routing.sealed import SealedRouter, Sealing, Visit
@@ -78,20 +80,24 @@ def confirm_registration(token: str, visitor: Visit) -> Sealing[ConfirmRegistrat
 
 
 class Credentials(Strict):
-    """Handle or e-mail address, and password; `device` is what the session will be called."""
+    """Handle or e-mail address, and password; `device` is what the session will be called.
+
+    With `delivery: cookie` the refresh token comes as a cookie, for browsers.
+    """
 
     identifier: Identifier
     password: PasswordGiven
     device: Device = ""
+    delivery: Delivery = "body"
 
 
 class SignedIn(Strict):
-    """Tokens (RFC 6749 section 5.1). The refresh token is good for one use."""
+    """Tokens (RFC 6749 section 5.1). The refresh token is good for one use; a browser's is in its cookie."""
 
     access_token: str
     token_type: str
     expires_in: int
-    refresh_token: str
+    refresh_token: str | None = None
     session_id: UUID
     account_id: UUID
     handle: str
@@ -106,18 +112,25 @@ class SignedIn(Strict):
     limit="sign-in",
     hashes=True,
     refusals=("credentials-wrong", "suspended", "too-many-attempts"),
+    present=browser_or_app,
 )
 def sign_in(credentials: Credentials, visitor: Visit) -> Sealing[SignIn]:
     """Sign in with a password."""
-    contents = SignInContents(**credentials.model_dump(), address=visitor.address)
-    session_id = ids.made_by(visitor.command_id, "sessions")
-    return Sealing(SignIn, contents, {"session_id": session_id}, identifier=credentials.identifier)
+    delivery = deliverable(credentials.delivery, visitor.request)
+    contents = SignInContents(**credentials.model_dump(exclude={"delivery"}), address=visitor.address)
+    return Sealing(
+        SignIn,
+        contents,
+        {"session_id": ids.made_by(visitor.command_id, "sessions")},
+        identifier=credentials.identifier,
+        delivery=delivery,
+    )
 
 
 class Refresh(Strict):
-    """The refresh token."""
+    """The refresh token; left out, it is the one in the cookie."""
 
-    refresh_token: str
+    refresh_token: str | None = None
 
 
 @writes.sealed(
@@ -126,13 +139,19 @@ class Refresh(Strict):
     may="auth.public",
     shows=SignedIn,
     limit="token-refresh",
-    refusals=("refresh-refused",),
+    refusals=("refresh-refused", "csrf-refused"),
+    present=browser_or_app,
 )
 def refresh_tokens(refresh: Refresh, visitor: Visit) -> Sealing[RefreshTokens]:
-    """Exchange a refresh token for the next one and a new access token."""
-    session_id, _ = halves(refresh.refresh_token, "refresh-refused")
-    contents = RefreshContents(token=refresh.refresh_token, address=visitor.address)
-    return Sealing(RefreshTokens, contents, {"session_id": session_id})
+    """Exchange a refresh token for the next one and a new access token.
+
+    A browser sends its cookie, from a page of ours and with the header `Pickly-CSRF: 1`, and gets a new one.
+    """
+    delivery: Delivery = "body" if refresh.refresh_token is not None else "cookie"
+    token = refresh.refresh_token or cookies.refresh_token(visitor.request) or ""
+    session_id, _ = halves(token, "refresh-refused")
+    contents = RefreshContents(token=token, address=visitor.address)
+    return Sealing(RefreshTokens, contents, {"session_id": session_id}, delivery=delivery)
 
 
 def halves(token: str, problem: str = "link-invalid") -> tuple[UUID, str]:

@@ -12,6 +12,7 @@ import orjson
 from fastapi import APIRouter, Security
 from pydantic import ValidationError
 
+from gateway import cookies
 from gateway.admission import Caller, unauthorised
 from gateway.answers import JSON, NO_STORE, Answer
 from gateway.idempotency import Identity, identify
@@ -19,7 +20,14 @@ from gateway.problems import ProblemError
 from gateway.resources import path_of
 from gateway.routing import preconditions
 from gateway.routing.declared import DeclaredRoute, adapter, bearer, declaration, function_name
-from gateway.routing.documented import OF_A_PICK, IfMatch, command_answers, command_headers
+from gateway.routing.documented import (
+    DANGEROUS,
+    OF_A_PICK,
+    IfMatch,
+    command_answers,
+    command_headers,
+    refusals_of,
+)
 from gateway.routing.incoming import Incoming
 from gateway.routing.outcome import outcome, within
 from gateway.routing.validation import broken_rules, json_announced, json_value, no_body
@@ -44,6 +52,7 @@ class CommandRoute(DeclaredRoute):
     def __init__(self, path: str, endpoint: Callable[..., Command], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
         self.if_match: IfMatch = (self.openapi_extra or {})["x-if-match"]
+        self.signs_out: bool = (self.openapi_extra or {})["x-signs-out"]
         self.created: bool = 201 in self.responses
         self.body_name = self.body_field.name if self.body_field else None
         self.body_type = adapter(self.body_field.field_info) if self.body_field else None
@@ -63,10 +72,12 @@ class CommandRoute(DeclaredRoute):
         key = incoming.headers.get(b"idempotency-key")
         route = (self.method, self.path, *[str(values[name]) for name in self.param_convertors])
         identity = identify(claims.account, route, key, raw, if_match)
-        command = self._command(values, raw, Caller(claims.account, identity.command_id))
+        command = self._command(values, raw, Caller(claims.account, identity.command_id, claims.session))
         await incoming.services.remembered.check(identity)
         incoming.added.append((b"pickly-command", str(identity.command_id).encode()))
         await send(incoming, command, _meta(command, claims.account, identity, expected))
+        if self.signs_out:
+            incoming.added += cookies.forgotten(incoming)
         return await self._answer(incoming, command, claims.account, identity)
 
     def _command(self, values: dict[str, object], raw: bytes, caller: Caller) -> Command:
@@ -154,21 +165,26 @@ class CommandRouter(APIRouter):
         shows: str = "Pick",
         refusals: Sequence[str] = OF_A_PICK,
         limit: str | None = None,
+        dangerous: bool = False,
+        signs_out: bool = False,
     ) -> Callable[[Function], Function]:
         """Declare a route: who `may` (gateway/permissions.py), its cost units, what it does with If-Match.
 
         `shows` is the schema of what it changes, `refusals` are its problems. `limit` names a stricter limit
-        of its own (gateway/plans.py).
+        of its own (gateway/plans.py). `dangerous` asks for a factor used lately; `signs_out` makes a browser
+        forget its cookie.
         """
-        documented: Any = declaration(
-            may, cost, limit, **{"x-if-match": if_match}, **command_headers(if_match)
-        )
+        own: dict[str, object] = {"x-if-match": if_match, "x-dangerous": dangerous, "x-signs-out": signs_out}
+        documented: Any = declaration(may, cost, limit, **own, **command_headers(if_match))
+        refusals = (*refusals, *(DANGEROUS if dangerous else ()))
         return self.api_route(
             path,
             methods=[method],
             status_code=202,
             response_model=Accepted,
             response_description="The broker has the command; `Location` tells what becomes of it.",
-            responses=command_answers(creates=creates, if_match=if_match, shows=shows, refusals=refusals),
+            responses=command_answers(
+                creates=creates, if_match=if_match, shows=shows, refusals=(*refusals_of(may), *refusals)
+            ),
             openapi_extra=documented,
         )

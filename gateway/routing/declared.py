@@ -10,10 +10,10 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from starlette.types import Receive, Scope, Send
 
-from gateway.admission import unauthorised
+from gateway.admission import recently_proven, unauthorised
 from gateway.answers import Answer
 from gateway.limits import of_account, of_address
-from gateway.permissions import Permission, permission
+from gateway.permissions import Permission, demand, permission
 from gateway.plans import BY_ADDRESS, ROUTE_PLANS
 from gateway.problems import FieldError, ProblemError
 from gateway.routing.incoming import Incoming
@@ -76,6 +76,9 @@ class DeclaredRoute(APIRoute):
         if self.limit is not None and self.limit not in ROUTE_PLANS:
             raise TypeError(f"{path}: no limit {self.limit}; there are {', '.join(sorted(ROUTE_PLANS))}")
         self.permission = permission(self.may)
+        self.dangerous: bool = extra.get("x-dangerous", False)
+        if self.dangerous and self.permission.anonymous:
+            raise TypeError(f"{path} is dangerous, so nobody anonymous may call it")
         named = [d for d in self.dependant.dependencies if d.call is bearer and d.name]
         others = len(self.dependant.dependencies) - len(named)
         if len(named) != 1 or others or self.dependant.header_params or self.dependant.cookie_params:
@@ -119,6 +122,11 @@ class DeclaredRoute(APIRoute):
             await self._spend(incoming, None)
             raise
         await self._spend(incoming, claims)
+        if claims is not None:
+            demand(self.may, claims)
+        if claims is not None and self.dangerous:
+            incoming.services.ended.must_be_fresh()
+            recently_proven(claims)
         return claims
 
     async def _spend(self, incoming: Incoming, claims: Claims | None) -> None:

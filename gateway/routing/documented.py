@@ -5,14 +5,22 @@ from typing import Any, Final, Literal
 
 from gateway.permissions import permission
 from gateway.problems import KINDS, WAYS_OUT
-from gateway.shapes import ACCOUNT, PICK, PICK_ID, STATUS
+from gateway.session_shapes import SESSION
+from gateway.shapes import ACCOUNT, PICK, PICK_ID, STAFF_ACCOUNT, STATUS
 
 Responses = dict[int | str, dict[str, Any]]
 IfMatch = Literal["needed", "taken", "ignored"]
 """Whether a command needs If-Match (428 without), takes it, or does not look at it."""
 PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
-EXAMPLES: Final[Mapping[str, Mapping[str, object]]] = {"Pick": PICK, "Account": ACCOUNT}
+EXAMPLES: Final[Mapping[str, Mapping[str, object]]] = {
+    "Pick": PICK,
+    "Account": ACCOUNT,
+    "Session": SESSION,
+    "StaffAccount": STAFF_ACCOUNT,
+}
 """What commands lead to, by the name of its schema."""
+DANGEROUS: Final = ("step-up-needed", "unavailable")
+"""How the gateway may refuse a dangerous request."""
 OF_A_PICK: Final = ("not-found", "deleted", "not-deleted", "pick-closed")
 LIMITS: Final = ("RateLimit-Policy", "RateLimit", "X-Request-Id")
 OF_STATUS: Final = {
@@ -21,6 +29,11 @@ OF_STATUS: Final = {
     429: ("Retry-After",),
     503: ("Retry-After",),
 }
+
+
+def refusals_of(may: str) -> tuple[str, ...]:
+    """How a route refuses who lacks the permission."""
+    return () if permission(may).anonymous else ("forbidden", "second-factor-needed")
 
 
 def headers(*names: str) -> dict[str, dict[str, str]]:
@@ -88,7 +101,15 @@ def command_answers(
         else ("stale", *(("precondition-required",) if if_match == "needed" else ()))
     )
     answers = problems(
-        *("malformed", "unauthorised", *refusals, "conflict", *steps, "request-timeout", "too-large"),
+        *(
+            "malformed",
+            "unauthorised",
+            *refusals,
+            "conflict",
+            *steps,
+            "request-timeout",
+            "too-large",
+        ),
         "headers-too-large",
         *(
             "unsupported-media-type",
@@ -143,10 +164,14 @@ def sealed_answers(status: int, refusals: Sequence[str]) -> Responses:
 
 
 def read_headers(reads: Sequence[str], may: str) -> dict[str, object]:
-    """The request headers of a read route; without a need for a token it is optional."""
+    """The request headers of a read route, and whether it needs a token."""
     names = ("IfNoneMatch", "PicklyAfter") if reads else ()
-    optional: dict[str, object] = {"security": [{}]} if permission(may).anonymous else {}
-    return {"parameters": [_parameter(name) for name in names], **optional}
+    return {"parameters": [_parameter(name) for name in names], **security(may)}
+
+
+def security(may: str) -> dict[str, object]:
+    """Where everybody may, the token is optional."""
+    return {"security": [{}]} if permission(may).anonymous else {}
 
 
 def read_answers(*, waits: bool, refusals: Sequence[str]) -> Responses:

@@ -16,7 +16,7 @@ from gateway.problems import ProblemError, invalid
 from gateway.reads.cache import PageCache
 from gateway.reads.represent import Representation
 from gateway.routing.declared import DeclaredRoute, bearer, declaration, function_name
-from gateway.routing.documented import read_answers, read_headers
+from gateway.routing.documented import DANGEROUS, read_answers, read_headers, refusals_of
 from gateway.routing.incoming import Incoming
 from gateway.services import Services
 from gateway.standing import Evidence, Sight
@@ -25,11 +25,21 @@ from infra.roles import PROJECTIONS
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who looks (None: anybody), and what there is to look at; `pages` is None when all must be read anew."""
+    """Who looks (None: anybody), and what there is to look at; `pages` is None when all must be read anew.
+
+    `session` is the one whose token came with the request.
+    """
 
     viewer: UUID | None
     services: Services
     pages: PageCache | None
+    session: str | None = None
+
+    @property
+    def account_id(self) -> UUID:
+        """The account that looks; only for routes that nobody anonymous may call."""
+        assert self.viewer is not None
+        return self.viewer
 
 
 Look = Annotated[Reader, Security(bearer)]
@@ -59,7 +69,9 @@ class ReadRoute(DeclaredRoute):
         after = incoming.headers.get(b"pickly-after") if self.reads else None
         if after is not None:
             await self._wait(incoming.services, after)
-        reader = Reader(viewer, incoming.services, incoming.services.pages if after is None else None)
+        pages = incoming.services.pages if after is None else None
+        session = None if claims is None else claims.session
+        reader = Reader(viewer, incoming.services, pages, session)
         shown: Representation = await self.endpoint(**values, **{self.caller_name: reader})
         if_none_match = incoming.headers.get(b"if-none-match")
         if if_none_match is not None and shown.matches(if_none_match):
@@ -101,13 +113,19 @@ class ReadRouter(APIRouter):
         shows: type[BaseModel],
         cost: int = 1,
         refusals: Sequence[str] = (),
+        dangerous: bool = False,
     ) -> Callable[[Function], Function]:
-        """Declare a route. `shows` documents the body, `refusals` its problems."""
-        documented: Any = declaration(may, cost, **{"x-reads": list(reads)}, **read_headers(reads, may))
+        """Declare a route. `shows` documents the body, `refusals` its problems.
+
+        `dangerous` asks for a factor used lately.
+        """
+        own: dict[str, object] = {"x-reads": list(reads), "x-dangerous": dangerous}
+        documented: Any = declaration(may, cost, **own, **read_headers(reads, may))
+        refusals = (*refusals, *(DANGEROUS if dangerous else ()))
         return self.api_route(
             path,
             methods=["GET"],
             response_model=shows,
-            responses=read_answers(waits=bool(reads), refusals=refusals),
+            responses=read_answers(waits=bool(reads), refusals=(*refusals_of(may), *refusals)),
             openapi_extra=documented,
         )

@@ -17,14 +17,16 @@ from fastapi import APIRouter, Security
 from pydantic import BaseModel, ValidationError
 from uuid_utils.compat import uuid7
 
+from gateway import cookies
 from gateway.answers import JSON, NO_STORE, Answer
+from gateway.cookies import Delivery
 from gateway.plans import BY_IDENTIFIER
 from gateway.problems import ProblemError, refused
 from gateway.reads.database import Database
 from gateway.routing import preconditions
 from gateway.routing.commands import SOURCE, send
 from gateway.routing.declared import DeclaredRoute, adapter, bearer, declaration, function_name
-from gateway.routing.documented import sealed_answers
+from gateway.routing.documented import DANGEROUS, refusals_of, sealed_answers, security
 from gateway.routing.incoming import Incoming
 from gateway.routing.validation import broken_rules, json_announced, json_value, no_body
 from gateway.standing import FINAL, Decision, Evidence
@@ -48,6 +50,7 @@ class Visitor:
     claims: Claims | None
     command_id: UUID
     address: str
+    request: Incoming
 
     @property
     def account_id(self) -> UUID:
@@ -60,19 +63,27 @@ class Visitor:
 class Sealing(Generic[C]):
     """A command that is to be sealed: its type, its secret contents, and its open fields.
 
-    `identifier` is whom it is about, for routes that limit how often one may be tried.
+    `identifier` is whom it is about, for routes that limit how often one may be tried. `delivery` is how a
+    refresh token in the answer reaches its client.
     """
 
     command: type[C]
     contents: Contents
     open: dict[str, object] = field(default_factory=dict)
     identifier: str = ""
+    delivery: Delivery = "body"
 
 
 Visit = Annotated[Visitor, Security(bearer)]
 """The parameter through which a function learns who asks."""
 Function = TypeVar("Function", bound=Callable[..., Sealing[Any]])
-Present = Callable[[dict[str, object], Incoming], Answer]
+Present = Callable[[dict[str, object], Delivery, Incoming], dict[str, object]]
+"""Makes of an answer's fields what its client sees of them; the rest goes into headers."""
+
+
+def as_it_is(fields: dict[str, object], _delivery: Delivery, _incoming: Incoming) -> dict[str, object]:
+    """All fields."""
+    return fields
 
 
 class SealedRoute(DeclaredRoute):
@@ -82,19 +93,28 @@ class SealedRoute(DeclaredRoute):
         super().__init__(path, endpoint, **options)
         extra = self.openapi_extra or {}
         self.hashes: bool = extra["x-hashes"]
+        self.present: Present = as_it_is
         self.status: int = self.status_code or 200
         self.body_name = self.body_field.name if self.body_field else None
         self.body_type = adapter(self.body_field.field_info) if self.body_field else None
 
     async def respond(self, incoming: Incoming) -> Answer:
-        """Every step, in order; raises ProblemError."""
+        """Every step; raises ProblemError. A browser forgets a refresh token that was refused."""
+        try:
+            return await self._respond(incoming)
+        except ProblemError as problem:
+            if problem.slug == "refresh-refused":
+                incoming.added += cookies.forgotten(incoming)
+            raise
+
+    async def _respond(self, incoming: Incoming) -> Answer:
         claims = await self.admit(incoming)
         if b"idempotency-key" in incoming.headers:
             raise ProblemError("malformed", "This request takes no Idempotency-Key: it carries secrets.")
         if self.body_type is not None:
             json_announced(incoming.headers)
         raw = await incoming.body()
-        visitor = Visitor(claims, uuid7(), incoming.scope["client_address"])
+        visitor = Visitor(claims, uuid7(), incoming.scope["client_address"], incoming)
         sealing = self._sealing(self.values(incoming), raw, visitor)
         if self.limit in BY_IDENTIFIER:
             plan = incoming.services.plans[self.limit]
@@ -107,7 +127,8 @@ class SealedRoute(DeclaredRoute):
             await send(incoming, command, _meta(command, visitor))
             incoming.added.append((b"pickly-command", str(visitor.command_id).encode()))
             fields = await _answered(incoming, command, visitor.command_id, reply_key)
-        return Answer(self.status, orjson.dumps(fields), [JSON, NO_STORE])
+        shown = self.present(fields, sealing.delivery, incoming)
+        return Answer(self.status, orjson.dumps(shown), [JSON, NO_STORE])
 
     def _sealing(self, values: dict[str, object], raw: bytes, visitor: Visitor) -> Sealing[Any]:
         try:
@@ -199,13 +220,29 @@ class SealedRouter(APIRouter):
         limit: str | None = None,
         hashes: bool = False,
         refusals: tuple[str, ...] = (),
+        dangerous: bool = False,
+        present: Present = as_it_is,
     ) -> Callable[[Function], Function]:
-        """Declare a route: who `may`, what it `shows`, whether it `hashes`, how it may be refused."""
-        return self.api_route(
+        """Declare a route: who `may`, what it `shows`, whether it `hashes`, how it may be refused.
+
+        `dangerous` asks for a factor used lately; `present` makes the answer, see `Present`.
+        """
+        refusals = (*refusals, *(DANGEROUS if dangerous else ()))
+        extra = declaration(may, cost, limit, **{"x-hashes": hashes, "x-dangerous": dangerous})
+        declare = self.api_route(
             path,
             methods=[method],
             status_code=status,
             response_model=shows,
-            responses=sealed_answers(status, refusals),
-            openapi_extra=declaration(may, cost, limit, **{"x-hashes": hashes}),
+            responses=sealed_answers(status, (*refusals_of(may), *refusals)),
+            openapi_extra=extra | security(may),
         )
+
+        def declared(function: Function) -> Function:
+            declare(function)
+            route = self.routes[-1]
+            assert isinstance(route, SealedRoute)
+            route.present = present
+            return function
+
+        return declared

@@ -17,11 +17,11 @@ class DatabaseError(RuntimeError):
 
 
 @asynccontextmanager
-async def ops_connection(settings: Settings) -> AsyncIterator["Connection"]:
+async def ops_connection(settings: Settings, *, role: str = "ops") -> AsyncIterator["Connection"]:
     """A connection that can only read and does not wait long. Raises DatabaseError."""
     limits = {"statement_timeout": "15s", "default_transaction_read_only": "on", "application_name": "ops"}
     try:
-        db = await asyncpg.connect(settings.dsn("ops"), timeout=5, command_timeout=20, server_settings=limits)
+        db = await asyncpg.connect(settings.dsn(role), timeout=5, command_timeout=20, server_settings=limits)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DatabaseError(f"PostgreSQL does not answer: {error}") from error
     try:

@@ -121,7 +121,7 @@ async def write(db: Db, group: Group, entries: Sequence[Entry], *, again: bool =
 
 def _decision(entry: Entry) -> "DecisionRow":
     meta, about = entry.incoming.meta, entry.incoming.message
-    resource = f"{about.subject}/{entry.incoming.key}" if isinstance(about, Message) else meta.subject
+    resource = about.about if isinstance(about, Message) else meta.subject
     return decision_row(
         *(meta, resource, entry.status, entry.reason, len(entry.caused), entry.after, entry.sealed_answer)
     )

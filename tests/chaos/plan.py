@@ -8,11 +8,12 @@ import random
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from infra.roles import PROJECTIONS
+
 Kind = Literal["kill", "freeze", "kill leader", "freeze leader", "power cut", "flush", "storm", "compact"]
 
 DECIDERS: Final = ("curation", "social")
-PROJECTIONS: Final = ("read_picks", "read_things")
-CONSUMERS: Final = (*(f"{group}-{n}" for group in DECIDERS for n in (1, 2)), *PROJECTIONS)
+CONSUMERS: Final = (*(f"{group}-{n}" for group in DECIDERS for n in (1, 2)), "identity", *PROJECTIONS)
 RELAYS: Final = ("relay-1", "relay-2")
 
 

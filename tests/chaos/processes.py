@@ -21,7 +21,8 @@ from infra.local.parts import Part, launch, stop_child, wait_ready
 from infra.local.ports import HOST
 from infra.local.probe import over_http
 from infra.local.servers import REPOSITORY
-from tests.chaos.plan import DECIDERS, PROJECTIONS
+from infra.roles import PROJECTIONS
+from tests.chaos.plan import DECIDERS
 from tests.chaos.points import CONSUMER, RELAY, Point
 from tests.chaos.tally import Tally
 from tests.chaos.threads import in_thread
@@ -33,6 +34,7 @@ START_SECONDS: Final = 120.0
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     **{f"{group}-{n}": ("consumers", group) for group in DECIDERS for n in (1, 2)},
     **{group: ("consumers", group) for group in PROJECTIONS},
+    "identity": ("consumers", "auth", "auth_refresh"),
     "relay-1": ("producers.relay",),
     "relay-2": ("producers.relay",),
     "clock": ("producers.clock",),

@@ -27,6 +27,7 @@ WORDS: Final[Mapping[str, Sequence[str]]] = {
     "handle": ["anna", "an.na", "bert"],
     "language": ["en", "pt-BR"],
     "links": ["https://a.example", "https://b.example"],
+    "role": ["moderator", "member:queue:spam"],
     "time_zone": ["UTC", "Europe/Lisbon"],
 }
 """Text for fields that take no other."""

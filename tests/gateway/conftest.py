@@ -13,7 +13,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from gateway.app import create_app
-from gateway.config import GatewaySettings
+from gateway.config import GatewaySettings, Quota
 from gateway.server import GatewayServer
 from gateway.services import Services, open_services
 from infra.ops import topics
@@ -24,7 +24,16 @@ from schemas.ids import account_id
 from tests.gateway.mesh import Mesh, following, open_mesh
 from tests.gateway.people import Person, probes, until
 
-IMPATIENT = GatewaySettings(header_seconds=1, body_seconds=1, see_seconds=1)
+PLENTY = Quota(10_000, 1)
+IMPATIENT = GatewaySettings(
+    header_seconds=1,
+    body_seconds=1,
+    see_seconds=1,
+    registration_limit=PLENTY,
+    verification_limit=PLENTY,
+    sign_in_limit=PLENTY,
+    token_refresh_limit=PLENTY,
+)
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +80,7 @@ async def anybody(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def person(servers: Settings, app: ASGIApp) -> Callable[[], Person]:
     """Makes people, each with an account of its own that has done nothing yet."""
 

@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from typing import Any
@@ -17,10 +17,14 @@ from uuid import UUID
 import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from consumers.auth import leaving, profile
+from consumers.auth import leaving, profile, roles
+from consumers.auth import sessions as own_sessions
+from consumers.auth.rotation import Family
+from consumers.auth.store import sessions as kept_sessions
 from consumers.curation import app as curation
 from consumers.projections.accounts import store as accounts
 from consumers.projections.picks import store as picks
+from consumers.projections.sessions import store as sessions
 from consumers.projections.things import store as things
 from consumers.social import app as social
 from infra.partitions import partition_of
@@ -33,6 +37,15 @@ from schemas.message import Command, Message
 from schemas.picks import DeletePick, EditPick, PickState, PublishPick, RestorePick
 from schemas.profile import ChangeHandle, ChangeProfile
 from schemas.reactions import React, Reacted, ReactionGone, Unreact
+from schemas.roles import GrantRole, RevokeRole
+from schemas.sessions import (
+    UNUSED_ENDS,
+    EndOtherSessions,
+    EndSession,
+    NameSession,
+    SessionStarted,
+    SessionState,
+)
 from schemas.things import ThingAdded
 from schemas.topics import ACCOUNT_COMMANDS, PICK_COMMANDS, REACTION_COMMANDS
 from tests.accounts import opened
@@ -46,10 +59,15 @@ HANDLERS: dict[type[Message], Handler] = {
     RestorePick: curation.restore_pick,
     ChangeProfile: profile.change_profile,
     ChangeHandle: profile.change_handle,
+    EndSession: own_sessions.end_session,
+    EndOtherSessions: own_sessions.end_other_sessions,
+    NameSession: own_sessions.name_session,
     Deactivate: partial(leaving.deactivate, random=bytes(12)),
     Reactivate: leaving.reactivate,
     AskDeletion: partial(leaving.ask_deletion, random=bytes(12)),
     CancelDeletion: leaving.cancel_deletion,
+    GrantRole: roles.grant_role,
+    RevokeRole: roles.revoke_role,
 }
 BATCH_HANDLERS: dict[type[Message], Callable[[Any, Any], Awaitable[Sequence[Any]]]] = {
     React: social.react,
@@ -87,11 +105,22 @@ class Mesh(Tables):
             await opened(self.connection, account)
             await self._project(account)
 
+    async def begin(self, session_id: UUID, account_id: UUID) -> None:
+        """Let a session be there, for identity and in the read model."""
+        now = datetime.now(UTC)
+        known = {"session_id": session_id, "account_id": account_id, "started_at": now, "seen_at": now}
+        session = SessionStarted.model_validate(known | {"version": 1})
+        async with self.lock:
+            await self.search("auth")
+            family = Family(session_id.bytes, None, now, now + UNUSED_ENDS)
+            await kept_sessions.add(self.connection, session, family, session_id)
+            await self._project(session)
+
     async def follow(self, consumer: AIOKafkaConsumer) -> None:
         """Decide and project what gateways send, until cancelled; other tests use the same broker."""
         async for record in consumer:
             headers = {name: value.decode() for name, value in record.headers}
-            if headers.get("ce_source") == "pickly/gateway":
+            if headers.get("ce_source") in ("pickly/gateway", "pickly/ops"):
                 async with self.lock:
                     await self._handle(record, headers)
 
@@ -156,6 +185,9 @@ class Mesh(Tables):
             await picks.react(self.connection, [event])
         elif isinstance(event, ReactionGone):
             await picks.unreact(self.connection, [event])
+        elif isinstance(event, SessionState):
+            await self.search("read_sessions")
+            await sessions.show(self.connection, [event])
         elif isinstance(event, AccountState):
             await self.search("read_accounts")
             await accounts.show(self.connection, [event])

@@ -1,7 +1,6 @@
 """The authorisation matrix: every declared route against everybody who may come. No cell is left out."""
 
-from dataclasses import dataclass
-from uuid import uuid4
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -9,54 +8,55 @@ import pytest
 from gateway.app import declared_routes
 from gateway.openapi import openapi
 from gateway.permissions import PERMISSIONS, permission
-from gateway.routing.commands import CommandRoute
-from gateway.routing.declared import DeclaredRoute
+from infra.settings import Settings
+from schemas.roles import MEMBER, ROLES, giving
+from tests.gateway.matrix import (
+    ALLOWED,
+    KINDS,
+    ONCE,
+    ROUTES,
+    World,
+    a_world,
+    as_kind,
+    expected,
+)
 from tests.gateway.mesh import Mesh
-from tests.gateway.people import WAIT, Person, new_pick
+from tests.gateway.people import WAIT, Person
 
-ROUTES = {f"{min(route.methods or ())} {route.path}": route for route in declared_routes()}
-DONE = {True: 201, False: 200}
+OPERATIONS = {
+    f"{method.upper()} {path}"
+    for path, item in openapi(declared_routes())["paths"].items()
+    for method in item
+}
 
 
-@dataclass(frozen=True)
-class World:
-    """What the routes are tried on: things of the owner."""
+class Worlds:
+    """Worlds by the kind of their owner, made when they are first needed."""
 
-    owner: Person
-    pick: str
-    deleted: str
-    thing: str
-    ref: str
-    command: str
+    def __init__(self, mesh: Mesh, servers: Settings, person: Callable[[], Person]) -> None:
+        self._mesh, self._servers, self._person = mesh, servers, person
+        self._made: dict[tuple[str, bool], tuple[World, Person]] = {}
 
-    def request(self, name: str) -> tuple[str, str, object]:
-        """Method, path and body that are right for the owner."""
-        method, _, template = name.partition(" ")
-        pick = self.deleted if template.endswith("/restore") else self.pick
-        values = {"pick_id": pick, "kind": "like", "thing_id": self.thing, "command_id": self.command}
-        path = template.format(**values, account=f"@{self.owner.handle}")
-        body = {
-            "POST /v1/picks": new_pick(),
-            "PATCH /v1/picks/{pick_id}": {"note": uuid4().hex},
-            "PATCH /v1/me": {"bio": uuid4().hex},
-            "PUT /v1/me/handle": {"handle": f"q{uuid4().hex[:20]}"},
-        }.get(name)
-        return method, path + (f"?ref={self.ref}" if template == "/v1/things" else ""), body
+    async def of(self, kind: str, *, once: bool = False, another: bool = False) -> tuple[World, Person]:
+        """A world and its owner with the token of his kind; with `once` one that nobody else gets."""
+        if once or (kind, another) not in self._made:
+            owner = self._person()
+            world = await a_world(self._mesh, owner, KINDS[kind])
+            made = world, as_kind(owner, KINDS[kind], self._servers)
+            if once:
+                return made
+            self._made[kind, another] = made
+        return self._made[kind, another]
+
+
+@pytest.fixture(scope="module")
+def worlds(mesh: Mesh, servers: Settings, person: Callable[[], Person]) -> Worlds:
+    return Worlds(mesh, servers, person)
 
 
 @pytest.fixture
-async def world(mesh: Mesh, ana: Person) -> World:
-    made = await ana.publish(shown := new_pick())
-    deleted = await ana.publish()
-    await ana.send("DELETE", deleted.headers["location"], **WAIT)
-    return World(
-        owner=ana,
-        pick=made.json()["id"],
-        deleted=deleted.json()["id"],
-        thing=made.json()["thing"]["id"],
-        ref=shown["thing"]["ref"],
-        command=made.headers["pickly-command"],
-    )
+async def world(worlds: Worlds) -> World:
+    return (await worlds.of("member"))[0]
 
 
 async def attempt(world: World, name: str, who: Person | None, anybody: httpx.AsyncClient) -> httpx.Response:
@@ -69,46 +69,61 @@ async def attempt(world: World, name: str, who: Person | None, anybody: httpx.As
     return await anybody.request(method, path, json=body, headers=named)
 
 
-def when_own(route: DeclaredRoute) -> int:
-    """What the owner gets."""
-    return DONE[route.created] if isinstance(route, CommandRoute) else 200
+def test_the_matrix_has_every_operation_of_openapi() -> None:
+    assert set(ROUTES) == OPERATIONS
+    assert len(ROUTES) == len(declared_routes())
 
 
 @pytest.mark.parametrize("name", ROUTES)
-async def test_anybody_without_a_token(
-    mesh: Mesh, world: World, anybody: httpx.AsyncClient, name: str
-) -> None:
+async def test_anybody_without_a_token(world: World, anybody: httpx.AsyncClient, name: str) -> None:
     answer = await attempt(world, name, None, anybody)
 
-    expected = when_own(ROUTES[name]) if ROUTES[name].permission.anonymous else 401
-    assert answer.status_code == expected, answer.text
-    assert ("www-authenticate" in answer.headers) == (expected == 401)
+    assert answer.status_code == expected(name, "anonymous", own=True), answer.text
+    assert ("www-authenticate" in answer.headers) == (answer.status_code == 401)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ROUTES)
-async def test_the_owner(mesh: Mesh, world: World, anybody: httpx.AsyncClient, name: str) -> None:
-    answer = await attempt(world, name, world.owner, anybody)
+async def test_ones_own(worlds: Worlds, anybody: httpx.AsyncClient, name: str, kind: str) -> None:
+    world, owner = await worlds.of(kind, once=name in ONCE)
 
-    assert answer.status_code == when_own(ROUTES[name]), answer.text
+    answer = await attempt(world, name, owner, anybody)
+
+    assert answer.status_code == expected(name, kind, own=True), answer.text
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ROUTES)
-async def test_somebody_else(
-    mesh: Mesh, world: World, anybody: httpx.AsyncClient, bo: Person, name: str
-) -> None:
-    answer = await attempt(world, name, bo, anybody)
+async def test_somebody_elses(worlds: Worlds, anybody: httpx.AsyncClient, name: str, kind: str) -> None:
+    world, _ = await worlds.of("member")
+    _, stranger = await worlds.of(kind, once=name in ONCE, another=True)
 
-    foreign = ROUTES[name].permission.foreign
-    assert answer.status_code == (when_own(ROUTES[name]) if foreign is None else foreign), answer.text
+    answer = await attempt(world, name, stranger, anybody)
+
+    assert answer.status_code == expected(name, kind, own=False), answer.text
     if name == "GET /v1/commands/{command_id}":
         assert (answer.json()["status"], answer.json()["type"]) == ("pending", None)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_table_of_roles_is_the_matrix(kind: str) -> None:
+    grants = KINDS[kind].roles or (MEMBER,)
+    two_factors = KINDS[kind].assurance == 2
+    for may, declared in PERMISSIONS.items():
+        counting = [role for role in giving(grants, may) if two_factors or not role.second_factor]
+        assert (declared.anonymous or bool(counting)) == (kind in ALLOWED[may]), may
+
+
+def test_roles_have_permissions_of_routes_and_no_others() -> None:
+    granted = {may for role in ROLES.values() for may in role.permissions}
+
+    assert granted == {may for may, declared in PERMISSIONS.items() if not declared.anonymous}
+    assert set(ALLOWED) == set(PERMISSIONS)
+
+
 @pytest.mark.parametrize("name", ROUTES)
 @pytest.mark.parametrize("authorization", ["Bearer x", "Bearer ", "Basic YTpi", "x", ""])
-async def test_a_bad_token_is_worse_than_none(
-    mesh: Mesh, world: World, name: str, authorization: str
-) -> None:
+async def test_a_bad_token_is_worse_than_none(world: World, name: str, authorization: str) -> None:
     method, path, body = world.request(name)
 
     answer = await world.owner.send(method, path, body, authorization=authorization)
@@ -118,7 +133,7 @@ async def test_a_bad_token_is_worse_than_none(
 
 
 async def test_what_somebody_else_tried_changed_nothing(
-    mesh: Mesh, world: World, anybody: httpx.AsyncClient, bo: Person
+    world: World, anybody: httpx.AsyncClient, bo: Person
 ) -> None:
     before = (await world.owner.send("GET", f"/v1/picks/{world.pick}")).content
 
@@ -133,7 +148,6 @@ async def test_what_somebody_else_tried_changed_nothing(
 def test_every_route_declares_who_may_and_every_permission_has_a_route() -> None:
     assert {route.may for route in ROUTES.values()} == set(PERMISSIONS)
     assert all(isinstance(route.cost, int) and route.cost > 0 for route in ROUTES.values())
-    assert len(ROUTES) == len(declared_routes())
 
 
 def test_a_permission_that_is_not_declared_is_an_error() -> None:

@@ -11,6 +11,7 @@ from infra.local.servers import Servers, start_servers
 from infra.settings import Settings
 from infra.tokens import mint
 from tests.journeys.stack import Stack
+from tests.journeys.visitors import Letterbox
 
 
 @pytest.fixture(scope="package")
@@ -20,10 +21,24 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     started.stop()
 
 
+MANY = "1000000/60"
+"""Everybody here comes from one address."""
+LIMITS = {f"PICKLY_GATEWAY_{name}_LIMIT": MANY for name in ("SIGN_IN", "REGISTRATION", "TOKEN_REFRESH")}
+
+
 @pytest.fixture(scope="package")
-def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def letters() -> Iterator[Letterbox]:
+    """Where mail goes."""
+    box = Letterbox()
+    yield box
+    box.close()
+
+
+@pytest.fixture(scope="package")
+def stack(servers: Servers, letters: Letterbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Everything, running."""
-    made = Stack(dict(servers.env), tmp_path_factory.mktemp("logs"))
+    mail = {"PICKLY_SMTP_HOST": "127.0.0.1", "PICKLY_SMTP_PORT": str(letters.port)}
+    made = Stack(dict(servers.env) | mail | LIMITS, tmp_path_factory.mktemp("logs"))
     made.start_everything()
     yield made
     made.stop()

@@ -23,6 +23,8 @@ PARTS = {
     "read_things": ("consumers", "read_things"),
     "gateway": ("gateway",),
 }
+EXTRA = {"other_gateway": ("gateway",)}
+"""What tests start beside the rest."""
 
 
 def free_port() -> int:
@@ -52,7 +54,11 @@ class Stack:
     @property
     def url(self) -> str:
         """The gateway's address."""
-        return f"http://127.0.0.1:{self.ports['gateway']}"
+        return self.address("gateway")
+
+    def address(self, name: str) -> str:
+        """Where a part listens."""
+        return f"http://127.0.0.1:{self.ports[name]}"
 
     def run(self, *module: str) -> None:
         """Run a one-shot to its end."""
@@ -70,7 +76,7 @@ class Stack:
             self.ports.setdefault(name, free_port())
             with (self.folder / f"{name}.log").open("ab") as log:
                 self.processes[name] = subprocess.Popen(
-                    [sys.executable, "-m", *PARTS[name]],
+                    [sys.executable, "-m", *(PARTS | EXTRA)[name]],
                     env=self._env(name, self.ports[name]),
                     stdout=log,
                     stderr=log,
@@ -109,5 +115,5 @@ class Stack:
 
     def _env(self, name: str, port: int) -> dict[str, str]:
         own = {"PICKLY_PROCESS": name, "PICKLY_LOG_LEVEL": "WARNING", "PYTHONPATH": str(Path.cwd())}
-        own["PICKLY_GATEWAY_PORT" if name == "gateway" else "PICKLY_HTTP_PORT"] = str(port)
+        own["PICKLY_GATEWAY_PORT" if name.endswith("gateway") else "PICKLY_HTTP_PORT"] = str(port)
         return os.environ | self.env | own

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -70,8 +70,18 @@ async def get(db: Db, account_id: UUID) -> Held | None:
         return None
     fields = dict(row)
     password_version, changed_by = fields.pop("password_version"), fields.pop("changed_by")
+    return Held(_state(fields), password_version, changed_by)
+
+
+async def seen(db: Db, account_id: UUID) -> AccountState | None:
+    """The account as it was last committed; not locked, so that two accounts never wait for each other."""
+    row = await db.fetchrow(f"SELECT {STATE} FROM account WHERE account_id = $1", account_id)
+    return _state(dict(row)) if row else None
+
+
+def _state(fields: dict[str, Any]) -> AccountState:
     fields["former_handles"] = orjson.loads(fields["former_handles"])
-    return Held(AccountState.model_validate(fields), password_version, changed_by)
+    return AccountState.model_validate(fields)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from schemas.accounts import (
     AccountState,
 )
 from schemas.profile import HandleChanged, ProfileChanged
+from schemas.roles import RolesChanged
 from schemas.security import SecurityForgotten, SecurityNoted
 from schemas.topics import ACCOUNT_EVENTS, ACCOUNT_SECURITY
 
@@ -26,6 +27,7 @@ accounts = Projection("accounts", ACCOUNT_EVENTS, ACCOUNT_SECURITY)
     AccountReactivated,
     AccountDeletionAsked,
     AccountDeletionCancelled,
+    RolesChanged,
 )
 async def show(batch: Batch[AccountState], db: Db) -> None:
     """The newest state of each account."""

@@ -14,6 +14,7 @@ from schemas.accounts import (
 from schemas.picks import PickDeleted, PickEdited, PickGone, PickPublished, PickRestored, PickState
 from schemas.profile import HandleChanged, ProfileChanged
 from schemas.reactions import Reacted, ReactionGone
+from schemas.roles import RolesChanged
 from schemas.topics import ACCOUNT_EVENTS, PICK_EVENTS, REACTION_EVENTS
 
 picks = Projection("picks", PICK_EVENTS, REACTION_EVENTS, ACCOUNT_EVENTS)
@@ -51,6 +52,7 @@ async def uncount_reaction(batch: Batch[ReactionGone], db: Db) -> None:
     AccountReactivated,
     AccountDeletionAsked,
     AccountDeletionCancelled,
+    RolesChanged,
 )
 async def introduce(batch: Batch[AccountState], db: Db) -> None:
     """An author is kept whether or not he has picked anything yet."""

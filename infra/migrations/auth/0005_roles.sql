@@ -2,24 +2,13 @@
 -- forgets a handle that looks like the one that came after it.
 ALTER TABLE account ADD COLUMN former_handles jsonb NOT NULL DEFAULT '[]';
 
--- Who has which role. A grant may be for one queue or collection only; '' is everywhere.
-CREATE TABLE role_grant (
-    account_id uuid NOT NULL,
-    role text NOT NULL,
-    scope text NOT NULL,
-    -- null: the system, when the first owner was made
-    granted_by uuid,
-    granted_at timestamptz NOT NULL,
-    PRIMARY KEY (account_id, role, scope)
-);
-
--- Every grant and every withdrawal, for good.
+-- Every role that was given or taken, for good. A role may be one within a scope: `moderator:queue:spam`.
 CREATE TABLE role_audit (
     command_id uuid PRIMARY KEY,
     account_id uuid NOT NULL,
     role text NOT NULL,
-    scope text NOT NULL,
     granted boolean NOT NULL,
+    -- null: the system, when the first owner was made
     actor uuid,
     at timestamptz NOT NULL
 );

@@ -33,8 +33,13 @@ UNWRITABLE = (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.WrongObjectType
 
 SEEN_BY_OPS = ("position", "dead_letter", "decision")
 SEEN_IN_PART = {
+    "read_accounts.account": {"account_id", "version"},
+    "read_accounts.security_entry": {"account_id", "event_id", "version"},
+    "read_keys.key": {"key_id", "version"},
+    "read_picks.author": {"account_id", "version"},
     "read_picks.pick": {"pick_id", "version"},
     "read_picks.reaction": {"pick_id", "account_id", "kind", "version"},
+    "read_sessions.session": {"session_id", "version"},
     "read_things.thing": {"thing_id", "version"},
     "read_things.pick_edge": {"pick_id", "version"},
 }

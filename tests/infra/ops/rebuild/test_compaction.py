@@ -91,10 +91,13 @@ async def test_a_rebuild_after_forced_compaction_is_equal(world: World) -> None:
     # then
     assert written > 3_000
     assert ran.code == 0, ran.out
-    picks, things = ran.reports
+    reports = {report["projection"]: report for report in ran.reports}
+    picks, things = reports["read_picks"], reports["read_things"]
     assert picks["records"] < written / 3
     assert {
-        table["name"]: table["next_rows"] > 0 for table in [*picks["tables"], *things["tables"]]
+        table["name"]: table["next_rows"] > 0
+        for table in [*picks["tables"], *things["tables"]]
+        if table["name"] != "author"  # nobody here has an account
     } == dict.fromkeys(("pick", "reaction", "reaction_count", "pick_edge", "thing", "thing_count"), True)
     assert not (await world.rows("SELECT 1 FROM read_picks.reaction_count WHERE count = 0"))
 
