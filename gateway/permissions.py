@@ -42,7 +42,6 @@ PERMISSIONS: Final[Mapping[str, Permission]] = {
     "role.grant": Permission(),
     "auth.public": Permission(anonymous=True),
     "auth.own": Permission(),
-    "account.leave": Permission(),
     "command.read": Permission(foreign=200),
 }
 """A foreign command answers 200 and pending, like an unknown one."""
