@@ -3,16 +3,18 @@
 A route or permission that is not declared here fails the tests that read it.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from gateway.app import declared_routes
 from gateway.routing.commands import CommandRoute
 from gateway.routing.declared import DeclaredRoute
 from gateway.routing.sealed import SealedRoute
 from infra.settings import Settings
+from infra.tokens import verify
 from schemas.accounts import Standing
 from tests.accounts import an_account
 from tests.gateway.mesh import Mesh
@@ -56,6 +58,11 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = {
     "command.read": SIGNED_IN,
     "profile.read": SIGNED_IN,
     "profile.change": SIGNED_IN,
+    "session.list": SIGNED_IN,
+    "session.read": SIGNED_IN,
+    "session.change": SIGNED_IN,
+    "session.end": SIGNED_IN,
+    "factor.change": SIGNED_IN,
     "pick.publish": MEMBERS,
     "pick.change": MEMBERS,
     "reaction.write": MEMBERS,
@@ -64,12 +71,17 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = {
 }
 """Who has each permission, written down a second time: schemas/roles.py must agree."""
 ONCE: Final = frozenset(
-    {"DELETE /v1/picks/{pick_id}", "POST /v1/picks/{pick_id}/restore", "PUT /v1/me/handle"}
+    {
+        *("DELETE /v1/picks/{pick_id}", "POST /v1/picks/{pick_id}/restore", "PUT /v1/me/handle"),
+        *("DELETE /v1/auth/sessions", "DELETE /v1/auth/sessions/current"),
+        *("DELETE /v1/auth/sessions/{session}", "PUT /v1/me/deactivation", "PUT /v1/me/deletion"),
+    }
 )
 """What can be done once only, and so needs things of its own for each try."""
 DECIDED_AGAINST: Final[Mapping[str, frozenset[str]]] = {
     "PATCH /v1/me": frozenset({"suspended"}),
     "PUT /v1/me/handle": frozenset({"suspended"}),
+    "PUT /v1/me/deactivation": frozenset({"suspended"}),
 }
 """Let in by the gateway and answered 403 by identity, which knows how an account stands now."""
 
@@ -83,13 +95,24 @@ def body_of(name: str) -> Any:
             "password": f"{uuid4()}",
         },
         "POST /v1/auth/sessions": {"identifier": f"h{uuid4().hex[:20]}", "password": "x"},
-        "POST /v1/auth/tokens": {"refresh_token": "A" * 64},
+        "POST /v1/auth/tokens": {"refresh_token": "A" * 86},
+        "PUT /v1/auth/password": {"current": "x", "password": f"{uuid4()}"},
+        "POST /v1/auth/password-resets": {"identifier": f"h{uuid4().hex[:20]}"},
+        "PUT /v1/auth/password-resets/{token}": {"password": f"{uuid4()}"},
+        "PUT /v1/auth/email": {"email": f"{uuid4().hex}@example.org", "password": "x"},
+        "POST /v1/auth/email-verifications": {"email": f"{uuid4().hex}@example.org"},
+        "PUT /v1/auth/challenges/{challenge}": {"totp": "123456"},
+        "POST /v1/auth/reauthentications": {"password": "x"},
+        "POST /v1/auth/factors": {"kind": "totp", "name": "phone"},
+        "PUT /v1/auth/factors/{factor_id}/confirmation": {"totp": "123456"},
+        "PATCH /v1/auth/factors/{factor_id}": {"name": "phone"},
     }
     bodies = sealed | {
         "POST /v1/picks": new_pick(),
         "PATCH /v1/picks/{pick_id}": {"note": uuid4().hex},
         "PATCH /v1/me": {"bio": uuid4().hex},
         "PUT /v1/me/handle": {"handle": f"q{uuid4().hex[:20]}"},
+        "PATCH /v1/auth/sessions/{session}": {"device": uuid4().hex},
     }
     return bodies[name] if takes_a_body(ROUTES[name]) else None
 
@@ -119,7 +142,9 @@ def expected(name: str, kind: str, *, own: bool) -> int:
     if kind in DECIDED_AGAINST.get(name, ()):
         return 403
     foreign = ROUTES[name].permission.foreign
-    return when_let_in(name) if own or foreign is None else foreign
+    if own or foreign is None or isinstance(ROUTES[name], SealedRoute):
+        return when_let_in(name)
+    return foreign
 
 
 @dataclass(frozen=True)
@@ -134,6 +159,7 @@ class World:
     ref: str
     command: str
     target: str
+    session: str
 
     def request(self, name: str) -> tuple[str, str, Any]:
         """Method, path and body that are right for the owner. Raises KeyError for an unknown parameter."""
@@ -147,17 +173,22 @@ class World:
             "account_id": self.target,
             "role": "member" if method == "DELETE" else "analyst",
             "token": "A" * 64,
+            "session": self.session,
+            "challenge": str(uuid4()),
+            "factor_id": str(uuid4()),
         }
         path = template.format_map(values) + (f"?ref={self.ref}" if template == "/v1/things" else "")
         return method, path, body_of(name)
 
 
-async def a_world(mesh: Mesh, owner: Person, kind: Kind) -> World:
-    """The owner with an account, a pick and a deleted pick."""
+async def a_world(mesh: Mesh, owner: Person, kind: Kind, settings: Settings) -> World:
+    """The owner with an account, the session of his token and another one, a pick and a deleted pick."""
     handle, target = f"h{uuid4().hex[:20]}", uuid4()
     roles = kind.roles or ("member",)
     await mesh.open(an_account(owner.account, handle, roles=roles, standing=kind.standing))
     await mesh.open(an_account(target, f"h{uuid4().hex[:20]}", roles=("reader", "member")))
+    await mesh.begin(session_of(owner, settings), owner.account)
+    await mesh.begin(session := uuid4(), owner.account)
     made = await owner.publish(shown := new_pick())
     deleted = await owner.publish()
     await owner.send("DELETE", deleted.headers["location"], **WAIT)
@@ -170,10 +201,17 @@ async def a_world(mesh: Mesh, owner: Person, kind: Kind) -> World:
         ref=shown["thing"]["ref"],
         command=made.headers["pickly-command"],
         target=str(target),
+        session=str(session),
     )
 
 
 def as_kind(person: Person, kind: Kind, settings: Settings) -> Person:
     """The same account with the token of a kind."""
-    token = Forge(settings).token(sub=str(person.account), roles=kind.roles, aal=kind.assurance)
+    claims = {"sub": str(person.account), "sid": str(session_of(person, settings)), "roles": kind.roles}
+    token = Forge(settings).token(**claims, aal=kind.assurance, auth_time=int(time.time()))
     return replace(person, token=token)
+
+
+def session_of(person: Person, settings: Settings) -> UUID:
+    """The session of his token."""
+    return UUID(verify(person.token, settings=settings).session)

@@ -42,7 +42,7 @@ class Worlds:
         """A world and its owner with the token of his kind; with `once` one that nobody else gets."""
         if once or (kind, another) not in self._made:
             owner = self._person()
-            world = await a_world(self._mesh, owner, KINDS[kind])
+            world = await a_world(self._mesh, owner, KINDS[kind], self._servers)
             made = world, as_kind(owner, KINDS[kind], self._servers)
             if once:
                 return made
