@@ -33,7 +33,7 @@ WRITES = [name for name, route in ROUTES.items() if not isinstance(route, ReadRo
 async def staff(mesh: Mesh, servers: Settings, app: ASGIApp) -> tuple[World, Person]:
     """Who may call every route."""
     owner = maker(app, servers)()
-    return await a_world(mesh, owner, KINDS["owner"]), as_kind(owner, KINDS["owner"], servers)
+    return await a_world(mesh, owner, KINDS["owner"], servers), as_kind(owner, KINDS["owner"], servers)
 
 
 @pytest.mark.parametrize("name", WRITES)
