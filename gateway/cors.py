@@ -13,7 +13,8 @@ EXPOSED: Final[Header] = (
 )
 READ: Final[Header] = (
     b"access-control-allow-headers",
-    b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Pickly-After, Prefer",
+    b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Pickly-After, Pickly-CSRF, "
+    b"Prefer",
 )
 KEPT: Final[Header] = (b"access-control-max-age", b"600")
 CREDENTIALS: Final[Header] = (b"access-control-allow-credentials", b"true")

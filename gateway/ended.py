@@ -7,7 +7,8 @@ twice a second.
 import asyncio
 import time
 from collections.abc import Mapping, Sequence, Set
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
 from uuid import UUID
 
 import orjson
@@ -32,7 +33,7 @@ ENDED: Final = """
 SELECT session_id FROM read_sessions.session WHERE ended_at > now() - make_interval(secs => $1)
 """
 CHANGED: Final = """
-SELECT account_id, standing, roles_changed_at FROM read_accounts.account
+SELECT account_id, standing, roles, roles_changed_at FROM read_accounts.account
  WHERE roles_changed_at > now() - make_interval(secs => $1)
 """
 DECIDED: Final = """
@@ -48,13 +49,28 @@ FOREVER: Final = float("inf")
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What an account may since it changed: tokens from before are no good, nor are those with more roles."""
+
+    since: float
+    roles: Set[str]
+
+    @classmethod
+    def of(cls, account: "Record") -> Self:
+        """From a row; a suspended account has no good token, whenever it was issued."""
+        changed_at: float = account["roles_changed_at"].timestamp()
+        since = FOREVER if account["standing"] == "suspended" else changed_at
+        return cls(since, frozenset(account["roles"]))
+
+
 class Ended:
     """Ended sessions, and accounts whose older tokens are refused. `run` must be running."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._sessions: Set[str] = frozenset()
-        self._good_from: Mapping[UUID, float] = {}
+        self._changed: Mapping[UUID, Rights] = {}
         self._fresh_at: float | None = None
 
     @property
@@ -73,7 +89,8 @@ class Ended:
         """
         if claims.session in self._sessions:
             return True
-        return claims.issued_at < self._good_from.get(claims.account, 0)
+        rights = self._changed.get(claims.account)
+        return rights is not None and (claims.issued_at < rights.since or not claims.roles <= rights.roles)
 
     def must_be_fresh(self) -> None:
         """Raises ProblemError (503) when a session may have ended that is not known here."""
@@ -91,7 +108,7 @@ class Ended:
         sessions = await self._database.fetch(ENDED, LATELY)
         accounts = await self._database.fetch(CHANGED, LATELY)
         self._sessions = {str(row["session_id"]) for row in sessions}
-        self._good_from = {row["account_id"]: _good_from(row) for row in accounts}
+        self._changed = {row["account_id"]: Rights.of(row) for row in accounts}
         if complete:
             self._fresh_at = began
 
@@ -105,12 +122,6 @@ class Ended:
             except Exception:
                 log.exception("which sessions have ended: the look failed")
             await asyncio.sleep(EVERY)
-
-
-def _good_from(account: "Record") -> float:
-    """The first second in which tokens were issued that are still good."""
-    changed_at: float = account["roles_changed_at"].timestamp()
-    return FOREVER if account["standing"] == "suspended" else changed_at
 
 
 def late(decided: "Sequence[Record]", positions: Mapping[Place, Position]) -> bool:

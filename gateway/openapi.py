@@ -24,6 +24,7 @@ TAGS = [
     {"name": "Things", "description": "What people pick: books, films, places, pages."},
     {"name": "Accounts", "description": "Who somebody is, and what he picked."},
     {"name": "My account", "description": "What it says about you, and what it is called."},
+    {"name": "Identity", "description": "Open an account, sign in, second factors, what was done to it."},
     {"name": "Staff", "description": "Look at accounts, give and take roles."},
     {"name": "Feeds", "description": "Lists of picks."},
     {"name": "Sessions", "description": "Where you are signed in."},

@@ -42,6 +42,7 @@ PERMISSIONS: Final[Mapping[str, Permission]] = {
     "role.grant": Permission(),
     "auth.public": Permission(anonymous=True),
     "auth.own": Permission(),
+    "factor.change": Permission(foreign=404),
     "command.read": Permission(foreign=200),
 }
 """A foreign command answers 200 and pending, like an unknown one."""

@@ -153,6 +153,13 @@ SESSION_EVENTS: Final = Topic(
     "Sessions of accounts: when and on what they began, were used and ended.",
     readers=("read_sessions",),
 )
+FACTOR_EVENTS: Final = Topic(
+    "factor.events",
+    Kind.STATE,
+    "auth",
+    "The second factors that an account has, by name and kind. No secret, no credential.",
+    readers=("read_factors",),
+)
 ACCOUNT_SECURITY: Final = Topic(
     "account.security",
     Kind.HISTORY,
@@ -182,6 +189,7 @@ TOPICS: Final = {
         ACCOUNT_COMMANDS,
         ACCOUNT_EVENTS,
         SESSION_EVENTS,
+        FACTOR_EVENTS,
         ACCOUNT_SECURITY,
         KEY_EVENTS,
     )

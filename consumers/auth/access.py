@@ -27,13 +27,16 @@ async def tokens(
     db: Db,
     account: AccountState,
     session: SessionState,
-    refresh: refresh_tokens.RefreshToken,
+    refresh: refresh_tokens.RefreshToken | None,
     *,
     at: datetime,
     factor_at: datetime,
     token_id: UUID,
 ) -> dict[str, object]:
-    """The answer of a sign-in or a refresh (RFC 6749 section 5.1), with the session's id."""
+    """The answer of a sign-in or a refresh (RFC 6749 section 5.1), with the session's id.
+
+    Without `refresh` the client keeps the refresh token that it has.
+    """
     now = int(at.timestamp())
     claims = Claims(
         account=account.account_id,
@@ -45,15 +48,15 @@ async def tokens(
         factor_at=int(factor_at.timestamp()),
     )
     key = await key_pairs.signing_key(db, at)
-    return {
+    answer: dict[str, object] = {
         "access_token": issue(claims, key, str(uuid5(token_id, "token"))),
         "token_type": "Bearer",
         "expires_in": LIFETIME,
-        "refresh_token": refresh.text(),
         "session_id": str(session.session_id),
         "account_id": str(account.account_id),
         "handle": account.handle,
     }
+    return answer if refresh is None else answer | {"refresh_token": refresh.text()}
 
 
 def coarse(address: str) -> str:

@@ -2,9 +2,15 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _words(value: object) -> object:
+    """A list in a variable is separated by commas."""
+    return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
 
 class AuthSettings(BaseSettings):
@@ -20,3 +26,5 @@ class AuthSettings(BaseSettings):
     argon2_lanes: int = Field(1, ge=1)
     argon2_threads: int = Field(os.cpu_count() or 1, ge=1)
     """Evaluations that run at once in one process."""
+    passkey_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()
+    """Addresses where passkeys may be used, separated by commas; PICKLY_SITE alone when there are none."""

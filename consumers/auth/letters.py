@@ -73,6 +73,21 @@ LETTERS: Final = {
         "your account will be deleted on {due}, and every session was ended. Until then you can sign in and"
         " take it back.\nIf it was not you, set a new password at once: {site}/reset",
     ),
+    "factor_added": (
+        "A second factor was added",
+        "your account has a new second factor: {name}. It can be used to sign in from now on.\n"
+        "If it was not you, set a new password at once: {site}/reset",
+    ),
+    "factor_removed": (
+        "A second factor was removed",
+        "your account has a second factor less: {name}. It cannot be used to sign in any more.\n"
+        "If it was not you, set a new password at once: {site}/reset",
+    ),
+    "recovery_code_used": (
+        "A recovery code was used",
+        "one of your recovery codes was used in place of a second factor; {left} of them are left.\n"
+        "If it was not you, set a new password at once: {site}/reset",
+    ),
 }
 
 

@@ -1,7 +1,16 @@
 """The relying party of passkeys: the site that they are made for and the addresses where they may be used."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from ipaddress import ip_address
+from typing import Final, Self
 from urllib.parse import urlsplit
+
+from consumers.auth.config import AuthSettings
+from infra.settings import settings
+
+NAME: Final = "Pickly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +33,34 @@ class Relying:
                     "https://HOST:PORT without a path, HOST being that domain or below it"
                 )
 
+    @classmethod
+    def of(cls, site: str, origins: Sequence[str] = ()) -> Self:
+        """The party of a site; its own address is the origin unless others are given.
+
+        Browsers make no passkeys for IP addresses: a site on loopback is `localhost`. Raises ValueError.
+        """
+        parts = urlsplit(site)
+        host = parts.hostname or ""
+        if _is_loopback(host):
+            host = "localhost"
+        port = f":{parts.port}" if parts.port else ""
+        return cls(host, NAME, tuple(origins) or (f"{parts.scheme}://{host}{port}",))
+
     def _may_be_used_at(self, origin: str) -> bool:
         parts = urlsplit(origin)
         host = parts.hostname or ""
         secure = parts.scheme == "https" or (parts.scheme == "http" and host == "localhost")
         return secure and f".{host}".endswith(f".{self.id}") and origin == f"{parts.scheme}://{parts.netloc}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@cache
+def relying() -> Relying:
+    """The party of this installation, read once."""
+    return Relying.of(settings().site, AuthSettings().passkey_origins)

@@ -2,26 +2,32 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
+from uuid import UUID
 
-from consumers.auth import access, key_pairs, leaving, policy, vault
+from consumers.auth import access, challenges, key_pairs, leaving, policy, vault
 from consumers.auth.group import HASHING, auth
 from consumers.auth.hashing import hasher
+from consumers.auth.passkeys import CHALLENGE
 from consumers.auth.security import noted
-from consumers.auth.store import accounts, guesses, sessions
+from consumers.auth.store import accounts, factors, guesses, sessions
 from consumers.auth.store.accounts import Credentials
+from consumers.auth.store.challenges import Challenge
 from consumers.auth.store.guesses import Guess
 from infra.runtime import Db, Refusal, Reply
 from infra.sealing import Opened
 from schemas.accounts import AccountState
 from schemas.envelope import Meta
 from schemas.message import Message
+from schemas.sealed import Contents
 from schemas.security import SecurityNoted
 from schemas.sessions import SessionStarted, SignIn, SignInContents
 
 FREE_OF_PAIR: Final = 5
 FREE_OF_ACCOUNT: Final = 20
 FREE_OF_ADDRESS: Final = 100
+
+C = TypeVar("C", bound=Contents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,7 @@ async def checked(wish: SignIn, meta: Meta, db: Db) -> Checked | Refusal:
     stored = found.password if found else None
     if not await hasher().matches(stored, contents.password) or stored is None:
         return Checked(opened, None, counted)
+    await guesses.uncount(db, counted[0])
     rehashed = None
     if hasher().needs_rehash(stored):
         rehashed = await hasher().hashed(contents.password, opened.draw("salt"))
@@ -87,24 +94,53 @@ async def sign_in(wish: SignIn, meta: Meta, db: Db, seen: Checked) -> Sequence[M
     if seen.rehashed is not None:
         await accounts.rehash(db, seen.found.account_id, seen.rehashed)
     await guesses.forgive(db, seen.guesses[1:])
-    return await begin(db, held.account, wish, meta, seen.opened)
+    if await factors.confirmed(db, held.account.account_id):
+        return [await second_step(db, wish, meta, seen, held)]
+    contents = seen.opened.contents
+    newcomer = Newcomer(wish.session_id, contents.device, contents.address)
+    return await begin(db, held.account, newcomer, meta, seen.opened)
+
+
+async def second_step(db: Db, wish: SignIn, meta: Meta, seen: Checked, held: accounts.Held) -> Reply:
+    """The password was right, and a second factor is asked for; the session begins when that is proven."""
+    challenge = Challenge(
+        challenge_id=wish.session_id,
+        kind="sign_in",
+        random=seen.opened.draw("challenge", CHALLENGE),
+        expires_at=meta.at + challenges.EXPIRES,
+        account_id=held.account.account_id,
+        device=seen.opened.contents.device,
+        password_version=held.password_version,
+    )
+    return Reply(seen.opened.answer(await challenges.ask(db, challenge)))
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A session that is to begin; `device` is what it is called, `address` that of the network."""
+
+    session_id: UUID
+    device: str
+    address: str
+    assurance: int = 1
 
 
 async def begin(
-    db: Db, account: AccountState, wish: SignIn, meta: Meta, opened: Opened[SignInContents]
-) -> Sequence[Message | Reply]:
-    """A session of one factor begins; an account that was put away is back."""
+    db: Db, account: AccountState, newcomer: Newcomer, meta: Meta, opened: Opened[C]
+) -> list[Message | Reply]:
+    """A session begins, its tokens are the answer; an account that was put away is back."""
     account, events = await leaving.back(db, meta, account)
     session = SessionStarted(
-        session_id=wish.session_id,
+        session_id=newcomer.session_id,
         account_id=account.account_id,
-        device=opened.contents.device,
-        place=access.coarse(opened.contents.address),
+        device=newcomer.device,
+        place=access.coarse(newcomer.address),
+        assurance=newcomer.assurance,
         started_at=meta.at,
         seen_at=meta.at,
         version=1,
     )
-    refresh, family = access.new_family(wish.session_id, opened.draw("refresh"), meta.at)
+    refresh, family = access.new_family(session.session_id, opened.draw("refresh"), meta.at)
     await sessions.add(db, session, family, meta.id)
     answer = await access.tokens(
         db, account, session, refresh, at=meta.at, factor_at=meta.at, token_id=meta.id

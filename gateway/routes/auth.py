@@ -6,6 +6,7 @@ from uuid import UUID
 from gateway import cookies
 from gateway.cookies import Delivery, browser_or_app, deliverable
 from gateway.problems import ProblemError
+from gateway.routes.factor_shapes import ChallengeAsked
 from gateway.routes.picks import Strict
 from gateway.routing.sealed import SealedRouter, Sealing, Visit
 from infra.sealing import b64, unb64
@@ -109,13 +110,14 @@ class SignedIn(Strict):
     may="auth.public",
     shows=SignedIn,
     status=201,
+    asks=ChallengeAsked,
     limit="sign-in",
     hashes=True,
     refusals=("credentials-wrong", "suspended", "too-many-attempts"),
     present=browser_or_app,
 )
 def sign_in(credentials: Credentials, visitor: Visit) -> Sealing[SignIn]:
-    """Sign in with a password."""
+    """Sign in with a password. An account with second factors is asked for one."""
     delivery = deliverable(credentials.delivery, visitor.request)
     contents = SignInContents(**credentials.model_dump(exclude={"delivery"}), address=visitor.address)
     return Sealing(

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
+from pydantic import BaseModel
+
 from gateway.permissions import permission
 from gateway.problems import KINDS, WAYS_OUT
 from gateway.session_shapes import SESSION
@@ -145,8 +147,8 @@ def _done(shows: str) -> dict[str, object]:
     }
 
 
-def sealed_answers(status: int, refusals: Sequence[str]) -> Responses:
-    """The answers of a route with secrets beside its body."""
+def sealed_answers(status: int, refusals: Sequence[str], asks: type[BaseModel] | None = None) -> Responses:
+    """The answers of a route with secrets beside its body; `asks` is what it may show with 200 instead."""
     answers = problems(
         *("malformed", "unauthorised", *refusals, "request-timeout", "too-large", "unsupported-media-type"),
         *(
@@ -160,6 +162,8 @@ def sealed_answers(status: int, refusals: Sequence[str]) -> Responses:
         *("busy", "unavailable", "no-answer-yet", "expired", "unreadable"),
     )
     answers[status] = {"headers": headers("Pickly-Command")}
+    if asks is not None:
+        answers[200] = {"headers": headers("Pickly-Command"), "model": asks}
     return answers
 
 

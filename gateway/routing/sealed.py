@@ -38,6 +38,8 @@ from schemas.sealed import Box, Contents, SealedCommand
 WAIT_SECONDS: Final = 5.0
 MARGIN_SECONDS: Final = 1.0
 """What a decision may take beyond a command's deadline to be seen here."""
+CHALLENGE: Final = "challenge"
+"""Field of an answer that asks for more before anything is done or made."""
 ANSWER: Final = "SELECT sealed_answer FROM mesh.decisions WHERE command_id = $1"
 
 C = TypeVar("C", bound=SealedCommand)
@@ -128,7 +130,8 @@ class SealedRoute(DeclaredRoute):
             incoming.added.append((b"pickly-command", str(visitor.command_id).encode()))
             fields = await _answered(incoming, command, visitor.command_id, reply_key)
         shown = self.present(fields, sealing.delivery, incoming)
-        return Answer(self.status, orjson.dumps(shown), [JSON, NO_STORE])
+        status = 200 if CHALLENGE in fields else self.status
+        return Answer(status, orjson.dumps(shown), [JSON, NO_STORE])
 
     def _sealing(self, values: dict[str, object], raw: bytes, visitor: Visitor) -> Sealing[Any]:
         try:
@@ -220,12 +223,14 @@ class SealedRouter(APIRouter):
         limit: str | None = None,
         hashes: bool = False,
         refusals: tuple[str, ...] = (),
+        asks: type[BaseModel] | None = None,
         dangerous: bool = False,
         present: Present = as_it_is,
     ) -> Callable[[Function], Function]:
         """Declare a route: who `may`, what it `shows`, whether it `hashes`, how it may be refused.
 
-        `dangerous` asks for a factor used lately; `present` makes the answer, see `Present`.
+        `asks` is what it shows with 200 instead where it asks for more first. `dangerous` asks for a factor
+        used lately; `present` makes the answer, see `Present`.
         """
         refusals = (*refusals, *(DANGEROUS if dangerous else ()))
         extra = declaration(may, cost, limit, **{"x-hashes": hashes, "x-dangerous": dangerous})
@@ -234,7 +239,7 @@ class SealedRouter(APIRouter):
             methods=[method],
             status_code=status,
             response_model=shows,
-            responses=sealed_answers(status, (*refusals_of(may), *refusals)),
+            responses=sealed_answers(status, (*refusals_of(may), *refusals), asks),
             openapi_extra=extra | security(may),
         )
 

@@ -92,7 +92,7 @@ async def _decision(db: "Connection", command_id: UUID) -> str:
     """`decided` or `unchanged`."""
     try:
         async with asyncio.timeout(PATIENCE):
-            while (row := await db.fetchrow(DECIDED, command_id)) is None:
+            while (row := await db.fetchrow(DECIDED, command_id)) is None:  # noqa: ASYNC110 - PostgreSQL is asked
                 await asyncio.sleep(LOOK_EVERY)
     except TimeoutError:
         raise GrantError(

@@ -47,3 +47,15 @@ async def things_db(migrated: Settings) -> AsyncIterator[Db]:
 async def accounts_db(migrated: Settings) -> AsyncIterator[Db]:
     async for db in connection(migrated, "read_accounts"):
         yield db
+
+
+@pytest.fixture
+async def factors_db(migrated: Settings) -> AsyncIterator[Db]:
+    async for db in connection(migrated, "read_factors"):
+        yield db
+
+
+@pytest.fixture
+async def sessions_db(migrated: Settings) -> AsyncIterator[Db]:
+    async for db in connection(migrated, "read_sessions"):
+        yield db

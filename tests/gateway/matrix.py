@@ -70,6 +70,7 @@ ONCE: Final = frozenset(
 DECIDED_AGAINST: Final[Mapping[str, frozenset[str]]] = {
     "PATCH /v1/me": frozenset({"suspended"}),
     "PUT /v1/me/handle": frozenset({"suspended"}),
+    "PUT /v1/me/deactivation": frozenset({"suspended"}),
 }
 """Let in by the gateway and answered 403 by identity, which knows how an account stands now."""
 
@@ -84,6 +85,11 @@ def body_of(name: str) -> Any:
         },
         "POST /v1/auth/sessions": {"identifier": f"h{uuid4().hex[:20]}", "password": "x"},
         "POST /v1/auth/tokens": {"refresh_token": "A" * 64},
+        "PUT /v1/auth/password": {"current": "x", "password": f"{uuid4()}"},
+        "POST /v1/auth/password-resets": {"identifier": f"h{uuid4().hex[:20]}"},
+        "PUT /v1/auth/password-resets/{token}": {"password": f"{uuid4()}"},
+        "PUT /v1/auth/email": {"email": f"{uuid4().hex}@example.org", "password": "x"},
+        "POST /v1/auth/email-verifications": {"email": f"{uuid4().hex}@example.org"},
     }
     bodies = sealed | {
         "POST /v1/picks": new_pick(),

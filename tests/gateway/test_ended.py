@@ -1,6 +1,6 @@
 """Which tokens are refused although they are well signed, and when nobody can say."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -24,10 +24,15 @@ NOW = datetime.now(UTC)
 HERE = At("session.events", 3, 10)
 
 
-def a_token(account: UUID | None = None, session: UUID | None = None, issued_at: datetime = NOW) -> Claims:
+def a_token(
+    account: UUID | None = None,
+    session: UUID | None = None,
+    issued_at: datetime = NOW,
+    roles: Iterable[str] = ("member",),
+) -> Claims:
     """What a good token says."""
     seconds = int(issued_at.timestamp())
-    return Claims(account or uuid4(), str(session or uuid4()), frozenset(), seconds + 600, seconds)
+    return Claims(account or uuid4(), str(session or uuid4()), frozenset(roles), seconds + 600, seconds)
 
 
 async def a_session(mesh: Mesh, ended_at: datetime | None) -> UUID:
@@ -88,6 +93,17 @@ async def test_tokens_from_before_a_change_of_rights_are_refused(ended: Ended, m
     assert ended.refuses(a_token(changed, issued_at=before))
     assert not ended.refuses(a_token(changed, issued_at=after))
     assert not ended.refuses(a_token(same, issued_at=before))
+
+
+async def test_a_role_that_was_taken_away_is_refused_whenever_the_token_was_issued(
+    ended: Ended, mesh: Mesh
+) -> None:
+    account, after = await an_account(mesh, NOW), NOW + timedelta(seconds=30)
+
+    await ended.look()
+
+    assert ended.refuses(a_token(account, issued_at=after, roles=("member", "admin")))
+    assert not ended.refuses(a_token(account, issued_at=after, roles=()))
 
 
 async def test_a_suspended_account_has_no_good_token(ended: Ended, mesh: Mesh) -> None:

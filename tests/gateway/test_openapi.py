@@ -12,12 +12,23 @@ from pydantic import TypeAdapter
 from gateway.app import declared_routes
 from gateway.openapi import openapi as make
 from gateway.problems import KINDS
+from gateway.routes.factor_shapes import (
+    ChallengeAnswer,
+    Confirmation,
+    FactorRenamed,
+    NewFactor,
+    Reauthentication,
+)
 from gateway.routes.me import NewHandle, ProfileChanges
 from gateway.routes.picks import NewPick, PickChanges
 from gateway.routes.sessions import SessionName
 
 BODIES: dict[str, Any] = {
-    model.__name__: model for model in (NewPick, PickChanges, ProfileChanges, NewHandle, SessionName)
+    model.__name__: model
+    for model in (
+        *(NewPick, PickChanges, ProfileChanges, NewHandle, SessionName),
+        *(ChallengeAnswer, Confirmation, FactorRenamed, NewFactor, Reauthentication),
+    )
 }
 METHODS = {"get", "post", "put", "patch", "delete"}
 DOCUMENT: dict[str, Any] = make(declared_routes())

@@ -18,7 +18,10 @@ PARTS = {
     "clock": ("producers.clock",),
     "curation": ("consumers", "curation"),
     "social": ("consumers", "social"),
-    "identity": ("consumers", "auth", "auth_refresh", "read_accounts", "read_keys", "read_sessions"),
+    "identity": (
+        *("consumers", "auth", "auth_refresh"),
+        *("read_accounts", "read_factors", "read_keys", "read_sessions"),
+    ),
     "read_picks": ("consumers", "read_picks"),
     "read_things": ("consumers", "read_things"),
     "gateway": ("gateway",),

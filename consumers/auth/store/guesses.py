@@ -57,6 +57,13 @@ async def forgive(db: Db, guesses: Iterable[Guess]) -> None:
     await db.execute("DELETE FROM guess WHERE what = ANY($1)", sorted(guess.what for guess in guesses))
 
 
+async def uncount(db: Db, guess: Guess) -> None:
+    """It was right, and the counter is shared with others: take this one back, and the pause that it cost."""
+    await db.execute(
+        "UPDATE guess SET failures = failures - 1, next_at = '-infinity' WHERE what = $1", guess.what
+    )
+
+
 async def forget(db: Db, at: datetime) -> None:
     """Remove counters that mean nothing any more."""
     await db.execute("DELETE FROM guess WHERE at < $1 AND next_at < $1", at - FORGOTTEN)

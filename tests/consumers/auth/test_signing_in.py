@@ -111,3 +111,11 @@ async def test_a_password_that_was_changed_meanwhile_must_be_checked_again(auth_
     outcome = await signing_in.sign_in(wish, asked, auth_db, seen)
 
     assert getattr(outcome, "reason", None) == "credentials_wrong"
+
+
+async def test_a_network_where_many_sign_in_rightly_is_not_slowed_down(auth_db: Db) -> None:
+    await an_account(auth_db)
+
+    answers = {(await signs_in(auth_db)).refused for _ in range(signing_in.FREE_OF_ADDRESS + 2)}
+
+    assert answers == {None}

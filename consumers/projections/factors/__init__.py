@@ -1,0 +1,1 @@
+"""Shows accounts' second factors to their owners."""
