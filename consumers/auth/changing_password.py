@@ -8,7 +8,7 @@ from uuid import UUID
 from consumers.auth import access, consent, key_pairs, letters, policy, security, sessions
 from consumers.auth.group import HASHING, auth
 from consumers.auth.hashing import hasher
-from consumers.auth.store import accounts, contacts, proofs
+from consumers.auth.store import accounts, contacts, factors, proofs
 from consumers.auth.store.accounts import Credentials
 from infra.runtime import Db, Effect, Refusal
 from infra.sealing import NONCE_BYTES, Opened
@@ -44,7 +44,8 @@ async def acceptable(db: Db, account_id: UUID, opened: Opened[C]) -> NewPassword
     names: Sequence[str] = ()
     if contact is not None:
         names = (contact.handle, contact.display_name, letters.address_of(contact))
-    if refused := policy.password(wanted, names):
+    second_factor = bool(await factors.confirmed(db, account_id))
+    if refused := policy.password(wanted, names, second_factor=second_factor):
         return refused
     hashed = await hasher().hashed(wanted, opened.draw("salt"))
     nonce, place = opened.draw("letter", NONCE_BYTES), access.coarse(opened.contents.address)
