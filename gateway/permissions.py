@@ -42,7 +42,6 @@ PERMISSIONS: Final[Mapping[str, Permission]] = {
     "role.grant": Permission(),
     "auth.public": Permission(anonymous=True),
     "auth.own": Permission(),
-    "account.leave": Permission(),
     "factor.change": Permission(foreign=404),
     "command.read": Permission(foreign=200),
 }

@@ -24,7 +24,12 @@ class Role:
     second_factor: bool = False
 
 
-READING: Final = frozenset({"auth.own", "command.read", "profile.read", "profile.change"})
+READING: Final = frozenset(
+    {
+        *("auth.own", "command.read", "profile.read", "profile.change", "factor.change"),
+        *("session.list", "session.read", "session.change", "session.end"),
+    }
+)
 """What everybody has beside what needs no token."""
 MEMBER: Final = "member"
 READER: Final = "reader"

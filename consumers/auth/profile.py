@@ -1,9 +1,10 @@
 """What people say about themselves, and what they are called."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from consumers.auth import policy
+from consumers.auth import policy, security
 from consumers.auth.group import auth
 from consumers.auth.handles import skeleton
 from consumers.auth.store import accounts
@@ -11,6 +12,7 @@ from consumers.auth.store.accounts import Held
 from infra.runtime import Db, Refusal, Unchanged
 from schemas.accounts import AccountState, FormerHandle
 from schemas.envelope import Meta
+from schemas.message import Message
 from schemas.profile import ChangeHandle, ChangeProfile, HandleChanged, ProfileChanged
 
 SHOWN: Final = frozenset({"display_name", "bio", "links", "language", "time_zone"})
@@ -36,7 +38,7 @@ async def change_profile(change: ChangeProfile, meta: Meta, db: Db) -> ProfileCh
 
 
 @auth.on(ChangeHandle)
-async def change_handle(change: ChangeHandle, meta: Meta, db: Db) -> HandleChanged | Refusal | Unchanged:
+async def change_handle(change: ChangeHandle, meta: Meta, db: Db) -> Sequence[Message] | Refusal | Unchanged:
     """Another handle once in 30 days; the old one stays its account's for a year."""
     found = changeable(await accounts.get(db, change.account_id), meta)
     if isinstance(found, Refusal):
@@ -49,7 +51,7 @@ async def change_handle(change: ChangeHandle, meta: Meta, db: Db) -> HandleChang
         return Refusal("handle_taken")
     changed = renamed(found.account, change.handle, meta)
     await accounts.save(db, changed, meta.id)
-    return changed
+    return [changed, await security.noted(db, meta, change.account_id, "handle_changed")]
 
 
 def changeable(found: Held | None, meta: Meta) -> Held | Refusal:

@@ -11,7 +11,7 @@ from typing import Final
 from consumers.auth import access, key_pairs, letters, policy
 from consumers.auth.changing_password import NewPassword, acceptable, renewed
 from consumers.auth.group import HASHING, auth
-from consumers.auth.signing_in import named
+from consumers.auth.signing_in import name_of, named
 from consumers.auth.store import accounts, contacts, guesses, proofs
 from consumers.auth.store.guesses import Guess
 from consumers.auth.store.proofs import Proof
@@ -32,7 +32,7 @@ async def opened(wish: AskPasswordReset, meta: Meta, db: Db) -> Opened[Identifie
     if isinstance(seen, Refusal):
         return seen
     contents = seen.contents
-    counted = mailings("reset", policy.mailbox(contents.identifier), contents.address)
+    counted = mailings("reset", name_of(contents.identifier), contents.address)
     return seen if await guesses.admit(db, counted, meta.at) else Refusal("too_many_attempts")
 
 

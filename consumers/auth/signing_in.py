@@ -62,7 +62,7 @@ async def checked(wish: SignIn, meta: Meta, db: Db) -> Checked | Refusal:
 
 def guesses_at(identifier: str, address: str) -> list[Guess]:
     """The counters of a guess at somebody's password: of the address, of the two, of the name."""
-    name = policy.mailbox(identifier) if "@" in identifier else identifier.lower()
+    name = name_of(identifier)
     return [
         Guess.at("address", access.coarse(address), FREE_OF_ADDRESS),
         Guess.at("pair", f"{name} {address}", FREE_OF_PAIR),
@@ -70,12 +70,17 @@ def guesses_at(identifier: str, address: str) -> list[Guess]:
     ]
 
 
+def name_of(identifier: str) -> str:
+    """What all spellings of a handle (with its @ before it or not) or of an e-mail address share."""
+    return policy.mailbox(identifier.removeprefix("@"))
+
+
 async def named(db: Db, identifier: str) -> Credentials | None:
-    """Whom a handle or an e-mail address means; the handle may have its @ before it."""
-    bare = identifier.removeprefix("@")
-    if "@" in bare:
-        return await accounts.by_email(db, vault.lookup("email", policy.mailbox(bare)))
-    return await accounts.by_handle(db, bare.lower())
+    """Whom a handle or an e-mail address means."""
+    name = name_of(identifier)
+    if "@" in name:
+        return await accounts.by_email(db, vault.lookup("email", name))
+    return await accounts.by_handle(db, name)
 
 
 @auth.on(SignIn, cost=HASHING, prepare=checked)

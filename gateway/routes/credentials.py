@@ -61,6 +61,7 @@ class PasswordChange(Strict):
     may="auth.own",
     shows=Done,
     hashes=True,
+    dangerous=True,
     refusals=("password-wrong", "too-many-attempts", *NOT_GOOD_ENOUGH),
 )
 def change_password(change: PasswordChange, visitor: Visit) -> Sealing[ChangePassword]:
@@ -127,6 +128,7 @@ class EmailChange(Strict):
     shows=Sent,
     status=202,
     hashes=True,
+    dangerous=True,
     refusals=("password-wrong", "too-many-attempts", "email-invalid"),
 )
 def change_email(change: EmailChange, visitor: Visit) -> Sealing[ChangeEmail]:

@@ -26,9 +26,10 @@ class Deletion(BaseModel):
 @writes.command(
     "PUT",
     "/v1/me/deactivation",
-    may="account.leave",
+    may="auth.own",
     cost=5,
     shows="Account",
+    dangerous=True,
     refusals=("not-found", "suspended"),
 )
 def deactivate(caller: Call) -> Deactivate:
@@ -37,7 +38,7 @@ def deactivate(caller: Call) -> Deactivate:
 
 
 @writes.command(
-    "DELETE", "/v1/me/deactivation", may="account.leave", cost=5, shows="Account", refusals=("not-found",)
+    "DELETE", "/v1/me/deactivation", may="auth.own", cost=5, shows="Account", refusals=("not-found",)
 )
 def reactivate(caller: Call) -> Reactivate:
     """Have your account back with a token that is still good. Signing in does the same."""
@@ -47,7 +48,7 @@ def reactivate(caller: Call) -> Reactivate:
 @reads.read(
     "/v1/me/deletion",
     reads=accounts.SHOWN,
-    may="account.leave",
+    may="auth.own",
     shows=Deletion,
     refusals=("not-found",),
 )
@@ -61,7 +62,13 @@ async def show_deletion(look: Look) -> Representation:
 
 
 @writes.command(
-    "PUT", "/v1/me/deletion", may="account.leave", cost=5, shows="Account", refusals=("not-found",)
+    "PUT",
+    "/v1/me/deletion",
+    may="auth.own",
+    cost=5,
+    shows="Account",
+    dangerous=True,
+    refusals=("not-found",),
 )
 def ask_deletion(caller: Call) -> AskDeletion:
     """Have your account deleted in 14 days. Every session ends; until then you can sign in and cancel."""
@@ -71,7 +78,7 @@ def ask_deletion(caller: Call) -> AskDeletion:
 @writes.command(
     "DELETE",
     "/v1/me/deletion",
-    may="account.leave",
+    may="auth.own",
     cost=5,
     shows="Account",
     refusals=("not-found", "deletion-due"),

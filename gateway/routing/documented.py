@@ -23,6 +23,10 @@ EXAMPLES: Final[Mapping[str, Mapping[str, object]]] = {
 """What commands lead to, by the name of its schema."""
 DANGEROUS: Final = ("step-up-needed", "unavailable")
 """How the gateway may refuse a dangerous request."""
+OF_A_COMMAND: Final = (
+    *("request-timeout", "too-large", "headers-too-large", "unsupported-media-type", "invalid"),
+    *("idempotency-key-reused", "too-many-requests", "command-failed", "outcome-unknown", "not-sent", "busy"),
+)
 OF_A_PICK: Final = ("not-found", "deleted", "not-deleted", "pick-closed")
 LIMITS: Final = ("RateLimit-Policy", "RateLimit", "X-Request-Id")
 OF_STATUS: Final = {
@@ -102,26 +106,7 @@ def command_answers(
         if if_match == "ignored"
         else ("stale", *(("precondition-required",) if if_match == "needed" else ()))
     )
-    answers = problems(
-        *(
-            "malformed",
-            "unauthorised",
-            *refusals,
-            "conflict",
-            *steps,
-            "request-timeout",
-            "too-large",
-        ),
-        "headers-too-large",
-        *(
-            "unsupported-media-type",
-            "invalid",
-            "idempotency-key-reused",
-            "too-many-requests",
-            "command-failed",
-        ),
-        *("outcome-unknown", "not-sent", "busy"),
-    )
+    answers = problems("malformed", "unauthorised", *refusals, "conflict", *steps, *OF_A_COMMAND)
     answers[202] = {"headers": headers("Location", "Pickly-Command")}
     shown = headers(
         "Location" if creates else "Content-Location", "Pickly-Command", "Preference-Applied", "ETag"

@@ -92,7 +92,7 @@ async def _decision(db: "Connection", command_id: UUID) -> str:
     """`decided` or `unchanged`."""
     try:
         async with asyncio.timeout(PATIENCE):
-            while (row := await db.fetchrow(DECIDED, command_id)) is None:  # noqa: ASYNC110 - PostgreSQL is asked
+            while (row := await db.fetchrow(DECIDED, command_id)) is None:  # noqa: ASYNC110  # nothing tells us
                 await asyncio.sleep(LOOK_EVERY)
     except TimeoutError:
         raise GrantError(

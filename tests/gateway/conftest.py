@@ -19,10 +19,8 @@ from gateway.services import Services, open_services
 from infra.ops import topics
 from infra.ops.migrate import migrate
 from infra.settings import Settings
-from infra.tokens import mint
-from schemas.ids import account_id
 from tests.gateway.mesh import Mesh, following, open_mesh
-from tests.gateway.people import Person, probes, until
+from tests.gateway.people import Person, maker, probes, until
 
 PLENTY = Quota(10_000, 1)
 IMPATIENT = GatewaySettings(
@@ -80,15 +78,10 @@ async def anybody(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def person(servers: Settings, app: ASGIApp) -> Callable[[], Person]:
     """Makes people, each with an account of its own that has done nothing yet."""
-
-    def make() -> Person:
-        handle = f"p{uuid4().hex}"
-        return Person(app, handle, account_id(handle), mint(handle, settings=servers))
-
-    return make
+    return maker(app, servers)
 
 
 @pytest.fixture

@@ -11,6 +11,9 @@ import httpx
 from prometheus_client import make_asgi_app
 from starlette.types import ASGIApp
 
+from infra.settings import Settings
+from infra.tokens import mint
+from schemas.ids import account_id
 from schemas.things import NewThing
 
 probes = make_asgi_app()
@@ -40,6 +43,16 @@ class Person:
     async def publish(self, body: Any = None, **headers: str) -> httpx.Response:
         """Publish a pick and wait until it is visible."""
         return await self.send("POST", "/v1/picks", body or new_pick(), **(WAIT | headers))
+
+
+def maker(app: ASGIApp, settings: Settings) -> Callable[[], Person]:
+    """Makes people with tokens of the local stack."""
+
+    def make() -> Person:
+        handle = f"p{uuid4().hex}"
+        return Person(app, handle, account_id(handle), mint(handle, settings=settings))
+
+    return make
 
 
 async def until(condition: Callable[[], bool], seconds: float = 30) -> None:

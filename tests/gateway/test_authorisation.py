@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from starlette.types import ASGIApp
 
 from gateway.app import declared_routes
 from gateway.openapi import openapi
@@ -21,7 +22,7 @@ from tests.gateway.matrix import (
     expected,
 )
 from tests.gateway.mesh import Mesh
-from tests.gateway.people import WAIT, Person
+from tests.gateway.people import WAIT, Person, maker
 
 OPERATIONS = {
     f"{method.upper()} {path}"
@@ -50,8 +51,8 @@ class Worlds:
 
 
 @pytest.fixture(scope="module")
-def worlds(mesh: Mesh, servers: Settings, person: Callable[[], Person]) -> Worlds:
-    return Worlds(mesh, servers, person)
+def worlds(mesh: Mesh, servers: Settings, app: ASGIApp) -> Worlds:
+    return Worlds(mesh, servers, maker(app, servers))
 
 
 @pytest.fixture

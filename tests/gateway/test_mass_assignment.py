@@ -1,16 +1,16 @@
 """Nobody sets what is not his to set: a field beside those that a route declares is refused by name."""
 
-from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from starlette.types import ASGIApp
 
 from gateway.routing.reads import ReadRoute
 from infra.settings import Settings
 from tests.gateway.matrix import KINDS, ROUTES, World, a_world, as_kind, takes_a_body
 from tests.gateway.mesh import Mesh
-from tests.gateway.people import Person, slug
+from tests.gateway.people import Person, maker, slug
 
 FIELDS: dict[str, Any] = {
     "role": "owner",
@@ -30,9 +30,9 @@ WRITES = [name for name, route in ROUTES.items() if not isinstance(route, ReadRo
 
 
 @pytest.fixture(scope="module")
-async def staff(mesh: Mesh, servers: Settings, person: Callable[[], Person]) -> tuple[World, Person]:
+async def staff(mesh: Mesh, servers: Settings, app: ASGIApp) -> tuple[World, Person]:
     """Who may call every route."""
-    owner = person()
+    owner = maker(app, servers)()
     return await a_world(mesh, owner, KINDS["owner"]), as_kind(owner, KINDS["owner"], servers)
 
 

@@ -30,6 +30,7 @@ class Guess:
         return cls(vault.lookup(f"guess/{kind}", value), free)
 
 
+# Commands of the same moment arrive in any order: what is free is so whatever its time.
 COUNT: Final = """
     INSERT INTO guess AS g (what, failures, at, next_at) VALUES ($1, 1, $2, '-infinity')
     ON CONFLICT (what) DO UPDATE
