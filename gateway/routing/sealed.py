@@ -227,19 +227,16 @@ class SealedRouter(APIRouter):
         dangerous: bool = False,
         present: Present = as_it_is,
     ) -> Callable[[Function], Function]:
-        """Declare a route: who `may`, what it `shows`, whether it `hashes`, how it may be refused.
-
-        `asks` is what it shows with 200 instead where it asks for more first. `dangerous` asks for a factor
-        used lately; `present` makes the answer, see `Present`.
-        """
-        refusals = (*refusals, *(DANGEROUS if dangerous else ()))
+        """Declare a route: who `may`, what it `shows` (`asks`: with 200, if it asks for more first), whether
+        it `hashes` or is `dangerous`, how it may be refused and, see `Present`, presented."""
+        refusals = (*refusals_of(may), *refusals, *(DANGEROUS if dangerous else ()))
         extra = declaration(may, cost, limit, **{"x-hashes": hashes, "x-dangerous": dangerous})
         declare = self.api_route(
             path,
             methods=[method],
             status_code=status,
             response_model=shows,
-            responses=sealed_answers(status, (*refusals_of(may), *refusals), asks),
+            responses=sealed_answers(status, refusals, asks),
             openapi_extra=extra | security(may),
         )
 

@@ -5,7 +5,8 @@ import json
 import re
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
+from email import message_from_bytes
+from email.policy import default
 from typing import Any, Final
 from uuid import uuid4
 
@@ -13,11 +14,10 @@ import httpx
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
-from infra.local import maildir
 from tests.authenticator import Authenticator
-from tests.journeys.stack import Stack, until
+from tests.journeys.stack import until
+from tests.journeys.visitors import PASSWORD, Letterbox
 
-PASSWORD: Final = "a walk along the winter sea"
 CODE: Final = re.compile(r"^ {4}(\S+)\s*$", re.MULTILINE)
 STEP: Final = 30
 
@@ -26,7 +26,7 @@ STEP: Final = 30
 class Newcomer:
     """A person at a client that keeps the access token of the newest session."""
 
-    stack: Stack
+    box: Letterbox
     http: httpx.Client
     origin: str
     handle: str = field(default_factory=lambda: f"n{uuid4().hex[:12]}")
@@ -51,9 +51,8 @@ class Newcomer:
 
     def letters(self, about: str) -> list[str]:
         """The mails to him whose subject begins so."""
-        mails = maildir.read(Path(self.stack.env["PICKLY_MAILBOX"]))
-        mine = [mail for mail in mails if self.email in str(mail["to"])]
-        return [mail.get_content() for mail in mine if str(mail["subject"]).startswith(about)]
+        mails = [message_from_bytes(mail, policy=default) for mail in self.box.letters[self.email]]
+        return [str(mail.get_content()) for mail in mails if str(mail["subject"]).startswith(about)]
 
     def signs_in(self) -> httpx.Response:
         """With his password; without second factors he is in."""

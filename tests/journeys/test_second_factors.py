@@ -7,17 +7,18 @@ import httpx
 import pytest
 
 from infra.settings import Settings
-from tests.journeys.newcomer import PASSWORD, Newcomer
-from tests.journeys.stack import Stack
+from tests.journeys.newcomer import Newcomer
+from tests.journeys.stack import Stack, until
+from tests.journeys.visitors import PASSWORD, Letterbox
 
 SITE = Settings.model_fields["site"].default.replace("127.0.0.1", "localhost")
 FACTORS = "/v1/auth/factors"
 
 
-def somebody(stack: Stack) -> Iterator[Newcomer]:
+def somebody(stack: Stack, letters: Letterbox) -> Iterator[Newcomer]:
     """Has registered and signed in."""
     with httpx.Client(base_url=stack.url, timeout=30) as http:
-        person = Newcomer(stack, http, SITE)
+        person = Newcomer(letters, http, SITE)
         person.registers()
         assert person.signs_in().status_code == 201
         yield person
@@ -73,6 +74,8 @@ def test_from_a_password_to_a_lost_phone(ana: Newcomer) -> None:
     assert ana.proves(challenge, recovery_code=codes[0].upper()).status_code == 201
     challenge = ana.signs_in().json()["challenge"]
     assert ana.proves(challenge, recovery_code=codes[0]).status_code == 422
+    until(lambda: "9 of them are left" in "".join(ana.letters("A recovery code")), "a mail about the code")
+    assert len(ana.letters("A second factor was added")) == 2
 
     listed = ana.http.get(FACTORS, headers={"pickly-after": asked.headers["pickly-command"]}).json()
     assert {(each["kind"], each["name"]) for each in listed["items"]} == {
