@@ -24,7 +24,8 @@ class Role:
     second_factor: bool = False
 
 
-READING: Final = frozenset({"auth.own", "command.read", "profile.read", "profile.change"})
+SESSIONS: Final = frozenset({"session.list", "session.read", "session.change", "session.end"})
+READING: Final = SESSIONS | {"auth.own", "account.leave", "command.read", "profile.read", "profile.change"}
 """What everybody has beside what needs no token."""
 MEMBER: Final = "member"
 READER: Final = "reader"

@@ -6,7 +6,7 @@ A route or permission that is not declared here fails the tests that read it.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4, uuid5
 
 from gateway.app import declared_routes
 from gateway.routing.commands import CommandRoute
@@ -53,9 +53,14 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = {
     "account.read": EVERYBODY,
     "auth.public": EVERYBODY,
     "auth.own": SIGNED_IN,
+    "account.leave": SIGNED_IN,
     "command.read": SIGNED_IN,
     "profile.read": SIGNED_IN,
     "profile.change": SIGNED_IN,
+    "session.list": SIGNED_IN,
+    "session.read": SIGNED_IN,
+    "session.change": SIGNED_IN,
+    "session.end": SIGNED_IN,
     "pick.publish": MEMBERS,
     "pick.change": MEMBERS,
     "reaction.write": MEMBERS,
@@ -64,7 +69,11 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = {
 }
 """Who has each permission, written down a second time: schemas/roles.py must agree."""
 ONCE: Final = frozenset(
-    {"DELETE /v1/picks/{pick_id}", "POST /v1/picks/{pick_id}/restore", "PUT /v1/me/handle"}
+    {
+        *("DELETE /v1/picks/{pick_id}", "POST /v1/picks/{pick_id}/restore", "PUT /v1/me/handle"),
+        *(f"DELETE /v1/auth/sessions{which}" for which in ("", "/current", "/{session}")),
+        *("PUT /v1/me/deactivation", "PUT /v1/me/deletion", "DELETE /v1/me/deletion"),
+    }
 )
 """What can be done once only, and so needs things of its own for each try."""
 DECIDED_AGAINST: Final[Mapping[str, frozenset[str]]] = {
@@ -88,6 +97,7 @@ def body_of(name: str) -> Any:
     bodies = sealed | {
         "POST /v1/picks": new_pick(),
         "PATCH /v1/picks/{pick_id}": {"note": uuid4().hex},
+        "PATCH /v1/auth/sessions/{session}": {"device": uuid4().hex},
         "PATCH /v1/me": {"bio": uuid4().hex},
         "PUT /v1/me/handle": {"handle": f"q{uuid4().hex[:20]}"},
     }
@@ -134,6 +144,7 @@ class World:
     ref: str
     command: str
     target: str
+    session: str
 
     def request(self, name: str) -> tuple[str, str, Any]:
         """Method, path and body that are right for the owner. Raises KeyError for an unknown parameter."""
@@ -147,6 +158,7 @@ class World:
             "account_id": self.target,
             "role": "member" if method == "DELETE" else "analyst",
             "token": "A" * 64,
+            "session": self.session,
         }
         path = template.format_map(values) + (f"?ref={self.ref}" if template == "/v1/things" else "")
         return method, path, body_of(name)
@@ -158,6 +170,8 @@ async def a_world(mesh: Mesh, owner: Person, kind: Kind) -> World:
     roles = kind.roles or ("member",)
     await mesh.open(an_account(owner.account, handle, roles=roles, standing=kind.standing))
     await mesh.open(an_account(target, f"h{uuid4().hex[:20]}", roles=("reader", "member")))
+    await mesh.begin(current_session(owner), owner.account)
+    await mesh.begin(session := uuid4(), owner.account)
     made = await owner.publish(shown := new_pick())
     deleted = await owner.publish()
     await owner.send("DELETE", deleted.headers["location"], **WAIT)
@@ -170,10 +184,17 @@ async def a_world(mesh: Mesh, owner: Person, kind: Kind) -> World:
         ref=shown["thing"]["ref"],
         command=made.headers["pickly-command"],
         target=str(target),
+        session=str(session),
     )
+
+
+def current_session(person: Person) -> UUID:
+    """The session that the tokens of `as_kind` belong to."""
+    return uuid5(person.account, "session")
 
 
 def as_kind(person: Person, kind: Kind, settings: Settings) -> Person:
     """The same account with the token of a kind."""
-    token = Forge(settings).token(sub=str(person.account), roles=kind.roles, aal=kind.assurance)
+    who = {"sub": str(person.account), "sid": str(current_session(person))}
+    token = Forge(settings).token(**who, roles=kind.roles, aal=kind.assurance)
     return replace(person, token=token)
