@@ -1,5 +1,6 @@
 """The refresh token of a browser: in a cookie that no script reads, and that no other site makes it send."""
 
+from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Final, Literal
 from urllib.parse import urlsplit
@@ -18,6 +19,15 @@ LOOPBACK_NAME: Final = "pickly-refresh"
 DEFENCE: Final = b"pickly-csrf"
 """A header that no form can send, and no page of another origin without a preflight that we refuse."""
 FIELD: Final = "refresh_token"
+
+
+Present = Callable[[dict[str, object], Delivery, Incoming], dict[str, object]]
+"""Makes of an answer's fields what its client sees of them; the rest goes into headers."""
+
+
+def as_it_is(fields: dict[str, object], _delivery: Delivery, _incoming: Incoming) -> dict[str, object]:
+    """All fields."""
+    return fields
 
 
 def browser_or_app(fields: dict[str, object], delivery: Delivery, incoming: Incoming) -> dict[str, object]:

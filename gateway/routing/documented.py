@@ -101,11 +101,7 @@ def command_answers(
     *, creates: bool, if_match: IfMatch, shows: str = "Pick", refusals: Sequence[str] = OF_A_PICK
 ) -> Responses:
     """The answers of a command route beside 202's body. `shows` is the schema of what it changes."""
-    steps = (
-        ()
-        if if_match == "ignored"
-        else ("stale", *(("precondition-required",) if if_match == "needed" else ()))
-    )
+    steps = {"needed": ("stale", "precondition-required"), "taken": ("stale",), "ignored": ()}[if_match]
     answers = problems("malformed", "unauthorised", *refusals, "conflict", *steps, *OF_A_COMMAND)
     answers[202] = {"headers": headers("Location", "Pickly-Command")}
     shown = headers(

@@ -19,7 +19,7 @@ from uuid_utils.compat import uuid7
 
 from gateway import cookies
 from gateway.answers import JSON, NO_STORE, Answer
-from gateway.cookies import Delivery
+from gateway.cookies import Delivery, Present, as_it_is
 from gateway.plans import BY_IDENTIFIER
 from gateway.problems import ProblemError, refused
 from gateway.reads.database import Database
@@ -79,13 +79,6 @@ class Sealing(Generic[C]):
 Visit = Annotated[Visitor, Security(bearer)]
 """The parameter through which a function learns who asks."""
 Function = TypeVar("Function", bound=Callable[..., Sealing[Any]])
-Present = Callable[[dict[str, object], Delivery, Incoming], dict[str, object]]
-"""Makes of an answer's fields what its client sees of them; the rest goes into headers."""
-
-
-def as_it_is(fields: dict[str, object], _delivery: Delivery, _incoming: Incoming) -> dict[str, object]:
-    """All fields."""
-    return fields
 
 
 class SealedRoute(DeclaredRoute):
