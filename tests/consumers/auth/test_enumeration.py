@@ -76,7 +76,9 @@ async def watched(db: Db) -> AsyncIterator[Work]:
 
 def hashes() -> float:
     """How often argon2 ran in this process."""
-    return sum(sample.value for sample in EVALUATIONS.collect()[0].samples if sample.name.endswith("_total"))
+    return sum(
+        sample.value for sample in next(iter(EVALUATIONS.collect())).samples if sample.name.endswith("_total")
+    )
 
 
 async def signs_in(db: Db, name: str) -> Decided:
