@@ -31,4 +31,5 @@ CREATE TABLE proof (
 CREATE INDEX proof_expires ON proof (partition, expires_at);
 CREATE INDEX proof_not_noted ON proof (partition) WHERE NOT noted;
 
+-- squawk-ignore require-concurrent-index-creation
 CREATE INDEX registration_email ON registration (email_hash);

@@ -35,6 +35,7 @@ SEEN_BY_OPS = ("position", "dead_letter", "decision")
 SEEN_IN_PART = {
     "read_accounts.account": {"account_id", "version"},
     "read_accounts.security_entry": {"account_id", "event_id", "version"},
+    "read_factors.factors": {"account_id", "version"},
     "read_keys.key": {"key_id", "version"},
     "read_picks.author": {"account_id", "version"},
     "read_picks.pick": {"pick_id", "version"},
