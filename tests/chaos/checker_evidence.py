@@ -16,12 +16,15 @@ from schemas.things import ThingAdded
 from schemas.topics import PICK_EVENTS, REACTION_EVENTS, THING_EVENTS, TOPICS, Kind
 from tests.chaos.log import Entry, read_topics
 from tests.chaos.model import Content
+from tests.chaos.plan import DECIDERS
 
 if TYPE_CHECKING:
     from asyncpg import Connection
 
-COMMANDS = {name: topic for name, topic in TOPICS.items() if topic.kind is Kind.COMMAND}
-STATES = {name: topic for name, topic in TOPICS.items() if topic.kind is Kind.STATE}
+JUDGED = {name: topic for name, topic in TOPICS.items() if topic.owner in DECIDERS}
+"""The topics of those whom the load asks for something. Identity runs beside them; nobody signs up here yet."""
+COMMANDS = {name: topic for name, topic in JUDGED.items() if topic.kind is Kind.COMMAND}
+STATES = {name: topic for name, topic in JUDGED.items() if topic.kind is Kind.STATE}
 DECIDING: Mapping[str, tuple[str, type[State]]] = {
     PICK_EVENTS.name: ("curation.pick", PickState),
     REACTION_EVENTS.name: ("social.reaction", Reacted),
@@ -107,7 +110,7 @@ async def gather_tails(
 
 
 def _owners() -> list[str]:
-    return sorted({topic.owner for topic in TOPICS.values()})
+    return sorted({topic.owner for topic in JUDGED.values()})
 
 
 async def _deciding(db: "Connection") -> tuple[Subjects, dict[tuple[str, str], int]]:
@@ -167,7 +170,7 @@ async def _inbox(db: "Connection") -> dict[str, set[UUID]]:
 
 async def _letters(db: "Connection") -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], str] = {}
-    for schema in sorted({*_owners(), *(reader for topic in TOPICS.values() for reader in topic.readers)}):
+    for schema in sorted({*_owners(), *(reader for topic in JUDGED.values() for reader in topic.readers)}):
         for row in await db.fetch(f"SELECT * FROM {schema}.dead_letter"):
             place = f"{row['topic']}/{row['partition']}/{row['record_offset']}"
             found[row["group_name"], place] = row["reason"]
