@@ -6,7 +6,7 @@ from uuid import UUID
 from gateway import cookies
 from gateway.cookies import Delivery, browser_or_app, deliverable
 from gateway.problems import ProblemError
-from gateway.routes.factor_shapes import ChallengeAsked
+from gateway.routes.factor_shapes import ChallengeAsked, given_as, shown_as
 from gateway.routes.picks import Strict
 from gateway.routing.sealed import SealedRouter, Sealing, Visit
 from infra.sealing import b64, unb64
@@ -23,10 +23,15 @@ from schemas.sessions import (
 )
 
 writes: Final = SealedRouter("Identity")
+ACCOUNT_ID: Final = "5f0c3b1e-6a7d-5c2b-9e84-1d2f3a4b5c6d"
+PHRASE: Final = "a walk along the winter sea"
+RENEWAL: Final = "0sGwqY9-XWyLSjkoFwYFBKJ3bTq1vX0sYkZk3m9yQ2w"
 
 
 class NewAccount(Strict):
     """Who wants an account."""
+
+    model_config = given_as({"handle": "ana", "email": "ana@example.org", "password": PHRASE})
 
     handle: Handle
     email: Email
@@ -35,6 +40,8 @@ class NewAccount(Strict):
 
 class Sent(Strict):
     """A mail is on its way to the address that was given."""
+
+    model_config = shown_as({"status": "done"})
 
     status: str = "done"
 
@@ -61,6 +68,8 @@ def register(new: NewAccount, visitor: Visit) -> Sealing[Register]:
 class Confirmed(Strict):
     """The account that has begun."""
 
+    model_config = shown_as({"account_id": ACCOUNT_ID, "handle": "ana"})
+
     account_id: UUID
     handle: str
 
@@ -86,6 +95,11 @@ class Credentials(Strict):
     With `delivery: cookie` the refresh token comes as a cookie, for browsers.
     """
 
+    model_config = given_as(
+        {"identifier": "ana", "password": PHRASE, "device": "phone"},
+        {"identifier": "ana@example.org", "password": PHRASE, "delivery": "cookie"},
+    )
+
     identifier: Identifier
     password: PasswordGiven
     device: Device = ""
@@ -94,6 +108,18 @@ class Credentials(Strict):
 
 class SignedIn(Strict):
     """Tokens (RFC 6749 section 5.1). The refresh token is good for one use; a browser's is in its cookie."""
+
+    model_config = shown_as(
+        {
+            "access_token": "eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9.e30.c2ln",
+            "token_type": "Bearer",
+            "expires_in": 600,
+            "refresh_token": RENEWAL,
+            "session_id": "d2c1b0a9-8f7e-5d6c-8b4a-392817060504",
+            "account_id": ACCOUNT_ID,
+            "handle": "ana",
+        }
+    )
 
     access_token: str
     token_type: str
@@ -131,6 +157,8 @@ def sign_in(credentials: Credentials, visitor: Visit) -> Sealing[SignIn]:
 
 class Refresh(Strict):
     """The refresh token; left out, it is the one in the cookie."""
+
+    model_config = given_as({"refresh_token": RENEWAL}, {})
 
     refresh_token: str | None = None
 

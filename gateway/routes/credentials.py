@@ -8,11 +8,13 @@ from pydantic import BaseModel
 
 from gateway.reads import security_log
 from gateway.reads.represent import Representation
-from gateway.routes.auth import Sent, halves
+from gateway.routes.auth import PHRASE, Sent, halves
+from gateway.routes.factor_shapes import Done, given_as, shown_as
 from gateway.routes.picks import Strict
 from gateway.routes.values import DEFAULT_LIMIT, Cursor, Limit
 from gateway.routing.reads import Look, ReadRouter
 from gateway.routing.sealed import SealedRouter, Sealing, Visit, Visitor
+from gateway.shapes import CURSOR
 from schemas import ids
 from schemas.credentials import (
     AskPasswordReset,
@@ -40,16 +42,22 @@ NOT_GOOD_ENOUGH: Final = (
     "password-breached",
     "password-similar",
 )
-
-
-class Done(Strict):
-    """It is done."""
-
-    status: str = "done"
+NEW_PHRASE: Final = "nine herons over a quiet lake"
+EMAIL: Final = "ana@example.org"
+ENTRY: Final = {
+    "id": "3c9e2f41-7b58-5a06-8d13-e4f5a6b7c8d9",
+    "kind": "signed_in",
+    "at": "2026-11-24T07:00:00Z",
+    "session": "d2c1b0a9-8f7e-5d6c-8b4a-392817060504",
+    "place": "192.0.2.0/24",
+    "device": "phone",
+}
 
 
 class PasswordChange(Strict):
     """The password that it is, and the one to have."""
+
+    model_config = given_as({"current": PHRASE, "password": NEW_PHRASE})
 
     current: PasswordGiven
     password: Password
@@ -73,6 +81,8 @@ def change_password(change: PasswordChange, visitor: Visit) -> Sealing[ChangePas
 class Forgotten(Strict):
     """Whose password is forgotten: handle or e-mail address."""
 
+    model_config = given_as({"identifier": "ana"}, {"identifier": EMAIL})
+
     identifier: Identifier
 
 
@@ -95,6 +105,8 @@ def ask_password_reset(forgotten: Forgotten, visitor: Visit) -> Sealing[AskPassw
 class NewPassword(Strict):
     """The password to have."""
 
+    model_config = given_as({"password": NEW_PHRASE})
+
     password: Password
 
 
@@ -116,6 +128,8 @@ def reset_password(token: str, new: NewPassword, visitor: Visit) -> Sealing[Rese
 
 class EmailChange(Strict):
     """The address to have, and the password."""
+
+    model_config = given_as({"email": EMAIL, "password": PHRASE})
 
     email: Email
     password: PasswordGiven
@@ -155,6 +169,8 @@ def confirm_email(token: str, visitor: Visit) -> Sealing[ConfirmEmail]:
 class Resend(Strict):
     """The e-mail address of a registration."""
 
+    model_config = given_as({"email": EMAIL})
+
     email: Email
 
 
@@ -193,6 +209,8 @@ class SecurityEntry(BaseModel):
 
 class SecurityLog(BaseModel):
     """A page of the security log; `next` is the cursor of the next page."""
+
+    model_config = shown_as({"items": [ENTRY], "next": CURSOR})
 
     items: list[SecurityEntry]
     next: str | None

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from gateway.problems import ProblemError
 from gateway.reads import accounts
 from gateway.reads.represent import Representation, subject
+from gateway.routes.factor_shapes import shown_as
 from gateway.routing.commands import Call, CommandRouter
 from gateway.routing.reads import Look, ReadRouter
 from schemas.leaving import AskDeletion, CancelDeletion, Deactivate, Reactivate
@@ -19,6 +20,8 @@ reads: Final = ReadRouter("My account")
 
 class Deletion(BaseModel):
     """When the account will be deleted; null when nobody asked for that."""
+
+    model_config = shown_as({"due_at": "2026-12-08T07:00:00Z"})
 
     due_at: datetime | None
 

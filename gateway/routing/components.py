@@ -21,6 +21,14 @@ PARAMETERS: Final[dict[str, dict[str, object]]] = {
         "schema": {"type": "string"},
         "example": "wait=5",
     },
+    "PreferWait": {
+        "name": "Prefer",
+        "in": "header",
+        "description": "`wait=SECONDS` (at most 10) is how long to wait for the answer, else 5 (RFC 7240); "
+        "then it is 503 `no-answer-yet`.",
+        "schema": {"type": "string"},
+        "example": "wait=10",
+    },
     "IfMatch": {
         "name": "If-Match",
         "in": "header",

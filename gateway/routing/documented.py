@@ -148,6 +148,11 @@ def sealed_answers(status: int, refusals: Sequence[str], asks: type[BaseModel] |
     return answers
 
 
+def sealed_headers(may: str) -> dict[str, object]:
+    """The request headers of a route with secrets, and whether it needs a token."""
+    return {"parameters": [_parameter("PreferWait")], **security(may)}
+
+
 def read_headers(reads: Sequence[str], may: str) -> dict[str, object]:
     """The request headers of a read route, and whether it needs a token."""
     names = ("IfNoneMatch", "PicklyAfter") if reads else ()

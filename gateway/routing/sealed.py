@@ -26,7 +26,7 @@ from gateway.reads.database import Database
 from gateway.routing import preconditions
 from gateway.routing.commands import SOURCE, send
 from gateway.routing.declared import DeclaredRoute, adapter, bearer, declaration, function_name
-from gateway.routing.documented import DANGEROUS, refusals_of, sealed_answers, security
+from gateway.routing.documented import DANGEROUS, refusals_of, sealed_answers, sealed_headers
 from gateway.routing.incoming import Incoming
 from gateway.routing.validation import broken_rules, json_announced, json_value, no_body
 from gateway.standing import FINAL, Decision, Evidence
@@ -230,7 +230,7 @@ class SealedRouter(APIRouter):
             status_code=status,
             response_model=shows,
             responses=sealed_answers(status, refusals, asks),
-            openapi_extra=extra | security(may),
+            openapi_extra=extra | sealed_headers(may),
         )
 
         def declared(function: Function) -> Function:

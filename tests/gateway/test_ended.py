@@ -20,25 +20,30 @@ from schemas.sessions import SessionStarted
 from tests.gateway.mesh import Mesh
 from tests.gateway.tables import DECIDE, At, offsets_of
 
-NOW = datetime.now(UTC)
 HERE = At("session.events", 3, 10)
+
+
+def now() -> datetime:
+    """Asked in each test: when a whole suite is collected is long before its last test runs."""
+    return datetime.now(UTC)
 
 
 def a_token(
     account: UUID | None = None,
     session: UUID | None = None,
-    issued_at: datetime = NOW,
+    issued_at: datetime | None = None,
     roles: Iterable[str] = ("member",),
 ) -> Claims:
     """What a good token says."""
-    seconds = int(issued_at.timestamp())
+    seconds = int((issued_at or now()).timestamp())
     return Claims(account or uuid4(), str(session or uuid4()), frozenset(roles), seconds + 600, seconds)
 
 
 async def a_session(mesh: Mesh, ended_at: datetime | None) -> UUID:
     """A session as its read model shows it."""
+    began = now()
     state = SessionStarted(
-        session_id=uuid4(), account_id=uuid4(), started_at=NOW, seen_at=NOW, ended_at=ended_at, version=1
+        session_id=uuid4(), account_id=uuid4(), started_at=began, seen_at=began, ended_at=ended_at, version=1
     )
     async with mesh.lock:
         await mesh.search("read_sessions")
@@ -49,7 +54,7 @@ async def a_session(mesh: Mesh, ended_at: datetime | None) -> UUID:
 async def an_account(mesh: Mesh, changed_at: datetime | None, standing: str = "active") -> UUID:
     """An account as its read model shows it."""
     id = uuid4()
-    known = {"account_id": id, "handle": f"h{id.hex[:20]}", "opened_at": NOW, "version": 1}
+    known = {"account_id": id, "handle": f"h{id.hex[:20]}", "opened_at": now(), "version": 1}
     state = AccountOpened.model_validate(known | {"roles_changed_at": changed_at, "standing": standing})
     async with mesh.lock:
         await mesh.search("read_accounts")
@@ -73,7 +78,7 @@ async def decided(mesh: Mesh, *places: At, events: int = 1, seconds_ago: float =
 
 
 async def test_what_ended_lately_is_refused(ended: Ended, mesh: Mesh) -> None:
-    lately, long_ago = NOW - timedelta(minutes=14), NOW - timedelta(minutes=16)
+    lately, long_ago = now() - timedelta(minutes=14), now() - timedelta(minutes=16)
     dead, alive, forgotten = [await a_session(mesh, at) for at in (lately, None, long_ago)]
 
     assert not ended.refuses(a_token(session=dead))
@@ -85,11 +90,12 @@ async def test_what_ended_lately_is_refused(ended: Ended, mesh: Mesh) -> None:
 
 
 async def test_tokens_from_before_a_change_of_rights_are_refused(ended: Ended, mesh: Mesh) -> None:
-    changed, same = await an_account(mesh, NOW), await an_account(mesh, None)
+    changed_at = now()
+    changed, same = await an_account(mesh, changed_at), await an_account(mesh, None)
 
     await ended.look()
 
-    before, after = NOW - timedelta(seconds=1), NOW + timedelta(seconds=1)
+    before, after = changed_at - timedelta(seconds=1), changed_at + timedelta(seconds=1)
     assert ended.refuses(a_token(changed, issued_at=before))
     assert not ended.refuses(a_token(changed, issued_at=after))
     assert not ended.refuses(a_token(same, issued_at=before))
@@ -98,7 +104,7 @@ async def test_tokens_from_before_a_change_of_rights_are_refused(ended: Ended, m
 async def test_a_role_that_was_taken_away_is_refused_whenever_the_token_was_issued(
     ended: Ended, mesh: Mesh
 ) -> None:
-    account, after = await an_account(mesh, NOW), NOW + timedelta(seconds=30)
+    account, after = await an_account(mesh, now()), now() + timedelta(seconds=30)
 
     await ended.look()
 
@@ -107,11 +113,11 @@ async def test_a_role_that_was_taken_away_is_refused_whenever_the_token_was_issu
 
 
 async def test_a_suspended_account_has_no_good_token(ended: Ended, mesh: Mesh) -> None:
-    account = await an_account(mesh, NOW, "suspended")
+    account = await an_account(mesh, now(), "suspended")
 
     await ended.look()
 
-    assert ended.refuses(a_token(account, issued_at=NOW + timedelta(minutes=5)))
+    assert ended.refuses(a_token(account, issued_at=now() + timedelta(minutes=5)))
 
 
 async def test_before_the_first_look_nothing_is_certain(ended: Ended) -> None:
@@ -182,7 +188,7 @@ def test_other_read_models_do_not_matter() -> None:
 async def test_without_the_database_the_view_stays_and_grows_old(
     ended: Ended, mesh: Mesh, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dead = await a_session(mesh, NOW)
+    dead = await a_session(mesh, now())
     await ended.look()
     age = ended.age
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -143,10 +144,38 @@ async def test_a_busy_port_is_an_error_that_says_so(servers: Settings, tmp_path:
     assert "PICKLY_GATEWAY_PORT: cannot listen" in (tmp_path / "log").read_text()
 
 
-async def test_without_its_keys_it_does_not_start(servers: Settings, tmp_path: Path) -> None:
-    empty = servers.model_copy(update={"secrets": tmp_path})
-    with started(empty, free_port(), tmp_path / "log") as process:
+@pytest.mark.parametrize(
+    ("file", "content", "complaint"),
+    [
+        ("valkey", None, "secret valkey: {path} cannot be read"),
+        ("pg_gateway", None, "secret pg_gateway: {path} cannot be read"),
+        ("token_ring.json", "{}", "{path} is not a JWK set of ES256 keys"),
+    ],
+)
+async def test_with_a_secret_missing_or_a_broken_key_ring_it_does_not_start(
+    servers: Settings, tmp_path: Path, file: str, content: str | None, complaint: str
+) -> None:
+    secrets = Path(shutil.copytree(servers.secrets, tmp_path / "secrets"))
+    (secrets / file).unlink()
+    if content is not None:
+        (secrets / file).write_text(content)
+
+    with started(servers.model_copy(update={"secrets": secrets}), free_port(), tmp_path / "log") as process:
         code = await asyncio.to_thread(process.wait, 60)
 
     assert code == 1
-    assert "token_ring.json" in (tmp_path / "log").read_text()
+    assert complaint.format(path=secrets / file) in (tmp_path / "log").read_text()
+
+
+async def test_elsewhere_than_on_one_machine_it_starts_without_a_key_ring(
+    servers: Settings, client: tuple[httpx.AsyncClient, int], tmp_path: Path
+) -> None:
+    http, port = client
+    ignored = shutil.ignore_patterns("token_*")
+    secrets = Path(shutil.copytree(servers.secrets, tmp_path / "secrets", ignore=ignored))
+    with started(servers.model_copy(update={"secrets": secrets}), port, tmp_path / "log"):
+        await answers(http, "/readyz", 200)
+        headers = {"authorization": f"Bearer {mint('ana', settings=servers)}"}
+        written = await http.post("/v1/picks", json=new_pick(), headers=headers)
+
+    assert (written.status_code, slug(written)) == (401, "unauthorised")
