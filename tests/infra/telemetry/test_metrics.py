@@ -9,7 +9,7 @@ from tests.infra.telemetry.metrics_table import BEGIN, DOCUMENT, END
 PRINT: Final = "from tests.infra.telemetry.metrics_table import table; print(table(), end='')"
 FEW: Final = {
     *("error", "fate", "group", "kind", "logger", "method", "result", "route", "schema", "status"),
-    *("topic", "type"),
+    *("purpose", "topic", "type"),
 }
 """Labels whose values are those of the contract, of our code, or a handful; ids and texts are none."""
 
