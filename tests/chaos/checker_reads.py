@@ -105,7 +105,6 @@ def _shown(pick: Standing) -> dict[str, object]:
     content = pick.content
     shown: dict[str, object] = {
         "id": str(content["pick_id"]),
-        "author": {"id": str(content["author_id"])},
         "version": pick.version,
         "tags": list(content["tags"]),
         "note": content["note"],
