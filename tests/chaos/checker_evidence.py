@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from asyncpg import Connection
 
 JUDGED = {name: topic for name, topic in TOPICS.items() if topic.owner in DECIDERS}
-"""The topics of those whom the load asks for something. Identity runs beside them; nobody signs up here yet."""
+"""The topics of those whom the load asks for something. Identity runs beside; nobody signs up here yet."""
 COMMANDS = {name: topic for name, topic in JUDGED.items() if topic.kind is Kind.COMMAND}
 STATES = {name: topic for name, topic in JUDGED.items() if topic.kind is Kind.STATE}
 DECIDING: Mapping[str, tuple[str, type[State]]] = {
