@@ -6,6 +6,7 @@ from dataclasses import replace
 from consumers.auth import access, key_pairs, refresh_tokens
 from consumers.auth.group import auth_refresh
 from consumers.auth.rotation import No, Repeat, Rotate, decide
+from consumers.auth.security import noted
 from consumers.auth.sessions import end
 from consumers.auth.store import accounts, sessions
 from consumers.auth.store.sessions import Held
@@ -32,7 +33,9 @@ async def refresh(
         return Refusal("refresh_refused")
     outcome = decide(held.family, access.family_key(wish.session_id), token, meta.at)
     if outcome is No.REPLAY:
-        return [await end(db, held, "replayed", meta), Reply(seen.answer({REFUSED: "refresh_refused"}))]
+        told = await noted(db, meta, held.session.account_id, "family_revoked", session_id=wish.session_id)
+        reply = Reply(seen.answer({REFUSED: "refresh_refused"}))
+        return [await end(db, held, "replayed", meta), told, reply]
     if isinstance(outcome, No):
         return Refusal("refresh_refused")
     return await renewed(db, held, outcome, meta, seen)

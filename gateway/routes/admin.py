@@ -17,6 +17,7 @@ from schemas.roles import Grant, GrantRole, RevokeRole
 writes = CommandRouter("Staff")
 reads = ReadRouter("Staff")
 ROLE = "/v1/admin/accounts/{account_id}/roles/{role}"
+REFUSALS = ("not-found", "rank-too-low")
 Role = Annotated[
     Grant,
     Path(description="`moderator`, or within a scope `moderator:queue:spam`, `member:collection:<id>`."),
@@ -39,7 +40,7 @@ async def inspect_account(account: AccountName, look: Look) -> Representation:
 
 
 @writes.command(
-    "PUT", ROLE, may="role.grant", cost=5, shows="StaffAccount", refusals=("not-found", "rank-too-low")
+    "PUT", ROLE, may="role.grant", cost=5, shows="StaffAccount", refusals=REFUSALS, dangerous=True
 )
 def grant_role(account_id: UUID, role: Role, _caller: Call) -> GrantRole:
     """Give somebody below you a role of at most your rank.
@@ -50,7 +51,7 @@ def grant_role(account_id: UUID, role: Role, _caller: Call) -> GrantRole:
 
 
 @writes.command(
-    "DELETE", ROLE, may="role.grant", cost=5, shows="StaffAccount", refusals=("not-found", "rank-too-low")
+    "DELETE", ROLE, may="role.grant", cost=5, shows="StaffAccount", refusals=REFUSALS, dangerous=True
 )
 def revoke_role(account_id: UUID, role: Role, _caller: Call) -> RevokeRole:
     """Take a role from somebody below you; who has none left is a reader."""

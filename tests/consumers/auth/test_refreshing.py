@@ -14,6 +14,7 @@ from consumers.auth.store.accounts import Secrets
 from infra.runtime import Db
 from infra.tokens import LIFETIME
 from schemas.accounts import AccountOpened
+from schemas.security import SecurityNoted
 from schemas.sessions import RefreshContents, RefreshTokens, SessionEnded, SessionSeen, SessionStarted
 from tests.given import ANA, NOON, meta
 from tests.sealing import Decided, boxed, decide
@@ -83,8 +84,10 @@ async def test_the_token_before_ends_the_session_when_it_comes_later(ana: Client
     late = await ana.refresh(ana.token, minutes=2.1)
 
     assert late.answer == {"refused": "refresh_refused"}
-    (ended,) = late.events()
+    ended, told = late.events()
     assert isinstance(ended, SessionEnded)
+    assert isinstance(told, SecurityNoted)
+    assert (told.kind, told.session_id) == ("family_revoked", ended.session_id)
     assert (ended.end_reason, ended.ended_at) == ("replayed", NOON + timedelta(minutes=2.1))
 
 
