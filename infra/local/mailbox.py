@@ -13,9 +13,9 @@ from typing import Final
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from infra.local.maildir import Maildir
 from infra.local.parts import Part
 from infra.local.ports import HOST
+from infra.maildir import Maildir
 
 PORTS: Final = ("mail",)
 NAME: Final = "mailbox.localhost"

@@ -9,7 +9,7 @@ from typing import Annotated, Final, TypedDict
 
 import typer
 
-from infra.local.maildir import read
+from infra.maildir import read
 from infra.ops.complaints import complaining
 from infra.settings import settings
 

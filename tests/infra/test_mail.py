@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from infra.local.maildir import read
 from infra.mail import Mail, send
+from infra.maildir import read
 from infra.settings import Settings
 
 WRITABLE = st.characters(exclude_categories=["Cs"])

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import pytest
 
 from infra.local import mailbox, maildir
-from infra.local.maildir import Maildir, read
 from infra.local.parts import Part, launch, wait_ready
 from infra.local.ports import TESTS, choose
 from infra.mail import Mail, MailRefusedError, send
+from infra.maildir import Maildir, read
 from infra.runtime.fates import OutageError
 from infra.settings import Settings
 

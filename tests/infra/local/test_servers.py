@@ -18,12 +18,12 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from botocore.config import Config  # type: ignore[import-untyped]  # botocore ships no types
 
 from infra.local import s3
-from infra.local.maildir import read
 from infra.local.ports import is_free
 from infra.local.postgres_home import remove_outside
 from infra.local.servers import Servers, start_servers
 from infra.local.valkey import ONCE
 from infra.mail import Mail, send
+from infra.maildir import read
 from infra.settings import Settings
 from tests.infra.local.waiting import until
 

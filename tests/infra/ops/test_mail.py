@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.maildir import Maildir
+from infra.maildir import Maildir
 from infra.ops.mail import waiting
 
 HELLO = (
