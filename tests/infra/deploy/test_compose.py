@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from gateway.config import GatewaySettings
-from infra.local import jars, kafka, maildir, postgres, stack
+from infra import maildir
+from infra.local import jars, kafka, postgres, stack
 from infra.local.servers import environment
 from infra.roles import SERVICE_ROLES, login_roles, schemas
 from infra.settings import Settings

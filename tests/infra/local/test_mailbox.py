@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
-from infra.local import mailbox, maildir
+from infra import maildir
+from infra.local import mailbox
 from infra.local.parts import Part, launch, wait_ready
 from infra.local.ports import TESTS, choose
 from infra.mail import Mail, MailRefusedError, send
