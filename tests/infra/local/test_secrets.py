@@ -19,6 +19,7 @@ def test_there_is_a_secret_for_everything_and_only_the_owner_reads_it(tmp_path: 
     secrets.create(folder)
     roles = {f"pg_{role}" for role in (*login_roles(), "postgres")}
     others = {"valkey", "s3_access", "s3_secret", "token_key.pem", "token_ring.json"}
+    others |= {"auth_kek", "auth_lookup", "auth_pepper", "auth_refresh"}
     assert {path.name for path in folder.iterdir()} == roles | others
     assert _mode(folder) == 0o700
     assert {_mode(path) for path in folder.iterdir()} == {0o600}
