@@ -64,7 +64,7 @@ def platform_care(folder: Path, numbers: dict[str, int]) -> Care:
 def platform_environment(folder: Path, numbers: dict[str, int]) -> dict[str, str]:
     """The PICKLY_* variables of every process of this stack, and of commands that talk to it."""
     gateway = {"PICKLY_GATEWAY_HOST": HOST, "PICKLY_GATEWAY_PORT": str(numbers[GATEWAY])}
-    return environment(folder, numbers) | gateway
+    return environment(folder, numbers) | gateway | {"PICKLY_SITE": gateway_address(numbers)}
 
 
 def gateway_address(numbers: Mapping[str, int]) -> str:
