@@ -160,6 +160,7 @@ def test_the_command_is_a_module_of_ours(name: str) -> None:
 def test_the_commands_are_those_of_the_local_stack() -> None:
     local = {**stack.ONE_SHOTS, **stack.ALONE, stack.GATEWAY: (stack.GATEWAY,)}
     local |= {group: ("consumers", group) for group in schemas()}
+    local["auth"] += ("auth_refresh",)  # the one schema with two groups
 
     assert {name: tuple(s["command"][2:]) for name, s in compose.ours().items()} == local
 
@@ -169,7 +170,9 @@ def test_every_group_has_a_service_that_runs_it() -> None:
         [sys.executable, "-m", "consumers", "--list"], capture_output=True, text=True, check=True
     )
 
-    assert sorted(compose.groups()) == sorted(schemas()) == sorted(listed.stdout.split())
+    run = [group for service in compose.groups().values() for group in service["command"][3:]]
+    assert sorted(compose.groups()) == sorted(schemas())
+    assert sorted(run) == sorted(listed.stdout.split())
 
 
 def test_every_secret_that_is_used_is_declared_and_every_role_has_one() -> None:
@@ -189,7 +192,8 @@ def test_a_process_sees_its_own_secrets_only() -> None:
     assert secrets["relay"] == {"pg_relay", "valkey"}
     assert secrets["topics"] == secrets["clock"] == set()
     for group in compose.groups():
-        assert secrets[group] == {f"pg_{group}", "valkey"}
+        own = {"auth_kek", "auth_lookup", "auth_pepper", "auth_refresh"} if group == "auth" else set()
+        assert secrets[group] == {f"pg_{group}", "valkey"} | own
     assert {f"pg_{role}" for role in SERVICE_ROLES} <= set().union(*secrets.values())
 
 
