@@ -39,6 +39,9 @@ PEOPLE: Final = 4
 PICKS: Final = 3
 AFTER: Final = "Pickly-After"
 
+IDENTITY = ("/v1/auth/", "/v1/me", "/v1/admin/", "/.well-known/")
+"""Left out: they end the session that asks, and need what only a mail or a device tells."""
+
 
 @dataclass
 class Tally:
@@ -113,7 +116,8 @@ class Fuzzer:
         """So many requests, spread over the operations; half of them valid, half of them not."""
         self._publish()
         schema = schemathesis.openapi.from_url(f"{self._stack.url}/openapi.json")
-        operations = [each.ok() for each in schema.get_all_operations() if isinstance(each, Ok)]
+        every = [each.ok() for each in schema.get_all_operations() if isinstance(each, Ok)]
+        operations = [each for each in every if not each.path.startswith(IDENTITY)]
         for operation in operations:
             for mode in GenerationMode:
                 self._try(operation, mode, max(1, cases // len(operations) // len(list(GenerationMode))))
