@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 from uuid import UUID
 
-import orjson
 import structlog
 
 from gateway.evidence import positions_of_projections
 from gateway.problems import ProblemError
-from gateway.readiness import newest
+from gateway.readiness import behind, newest, stopped, unsent
 from gateway.reads.database import Database
 from gateway.standing import Place, Position
 from infra.tokens import Claims
@@ -37,7 +36,7 @@ SELECT account_id, standing, roles, roles_changed_at FROM read_accounts.account
  WHERE roles_changed_at > now() - make_interval(secs => $1)
 """
 DECIDED: Final = """
-SELECT events, offsets FROM mesh.decisions
+SELECT schema_name, events, offsets FROM mesh.decisions
  WHERE schema_name = 'auth' AND at < now() - make_interval(secs => $1)
    AND at > now() - make_interval(secs => $2)
  ORDER BY at DESC LIMIT 200
@@ -127,15 +126,8 @@ class Ended:
 def late(decided: "Sequence[Record]", positions: Mapping[Place, Position]) -> bool:
     """Whether a read model stands still, or has not shown what was decided long enough ago.
 
-    `decided` has the columns events and offsets of decisions.
+    `decided` has the columns schema_name, events and offsets of decisions.
     """
-    if any(position.stopped for (group, _, _), position in positions.items() if group in SHOWN_BY.values()):
-        return True
-    if any(len(orjson.loads(row["offsets"])) < row["events"] for row in decided):
-        return True
-    return any(
-        (position := positions.get((SHOWN_BY[event.topic], event.topic, event.partition))) is None
-        or position.next_offset <= event.offset
-        for event in newest(decided)
-        if event.topic in SHOWN_BY
-    )
+    ours = {place: position for place, position in positions.items() if place[0] in SHOWN_BY.values()}
+    events = {event for event in newest(decided) if event.topic in SHOWN_BY}
+    return bool(stopped(ours) or unsent(decided) or behind(events, ours, SHOWN_BY.values()))

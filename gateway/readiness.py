@@ -1,7 +1,7 @@
 """Whether this gateway can do its work: sender, database, and how far the projections are behind."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -84,7 +84,7 @@ def newest(sample: "Sequence[Record]") -> set[Event]:
     return {Event(topic, partition, offset) for (topic, partition), offset in last.items()}
 
 
-def stopped(positions: dict[Place, Position]) -> list[str]:
+def stopped(positions: Mapping[Place, Position]) -> list[str]:
     """The partitions that stand still."""
     return [
         f"{group} stands still on {topic}/{partition}: {position.stopped}"
@@ -99,17 +99,19 @@ def unsent(sample: "Sequence[Record]") -> list[str]:
     return [f"events of {name} wait for the relay for over {FAR_BEHIND} s" for name in sorted(late)]
 
 
-def behind(events: set[Event], positions: dict[Place, Position]) -> list[str]:
-    """The projections that should have passed these events and have not."""
+def behind(
+    events: Set[Event], positions: Mapping[Place, Position], groups: Collection[str] = PROJECTIONS
+) -> list[str]:
+    """The projections of `groups` that should have passed these events and have not."""
     late = {
         group
-        for group in PROJECTIONS
+        for group in groups
         for event in events
         if reads(group, event.topic) and _next(positions, group, event) <= event.offset
     }
     return [f"{group} is more than {FAR_BEHIND} s behind" for group in sorted(late)]
 
 
-def _next(positions: dict[Place, Position], group: str, event: Event) -> int:
+def _next(positions: Mapping[Place, Position], group: str, event: Event) -> int:
     position = positions.get((group, event.topic, event.partition))
     return 0 if position is None else position.next_offset

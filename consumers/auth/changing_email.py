@@ -92,12 +92,7 @@ def _letters(wanted: Wanted, contact: Contact, *, known: bool) -> list[Effect]:
     return [to_new, letters.letter("email_change_asked", contact, nonce, new=new)]
 
 
-async def opened(wish: ConfirmEmail, meta: Meta, db: Db) -> Opened[ProofContents] | Refusal:
-    """Open the box."""
-    return await key_pairs.opened(ProofContents, wish, meta, db)
-
-
-@auth.on(ConfirmEmail, prepare=opened)
+@auth.on(ConfirmEmail, prepare=key_pairs.open_box)
 async def confirm_email(
     wish: ConfirmEmail, meta: Meta, db: Db, seen: Opened[ProofContents]
 ) -> Sequence[Message | Effect] | Refusal:

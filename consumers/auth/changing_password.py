@@ -10,6 +10,7 @@ from consumers.auth.group import HASHING, auth
 from consumers.auth.hashing import hasher
 from consumers.auth.store import accounts, contacts, factors, proofs
 from consumers.auth.store.accounts import Credentials
+from consumers.auth.telling import told
 from infra.runtime import Db, Effect, Refusal
 from infra.sealing import NONCE_BYTES, Opened
 from schemas.credentials import ChangePassword, ChangePasswordContents, ResetPasswordContents
@@ -82,6 +83,4 @@ async def renewed(
     await proofs.forget(db, account_id)
     ended = await sessions.end_all(db, account_id, "password_changed", meta, but=but)
     entry = await security.noted(db, meta, account_id, kind, session_id=but, place=new.place)
-    contact = await contacts.get(db, account_id)
-    told = [letters.letter("password_changed", contact, new.nonce)] if contact else []
-    return [*ended, entry, *told]
+    return [*ended, entry, *await told(db, "password_changed", account_id, new.nonce)]

@@ -22,10 +22,14 @@ async def given(db: Db, account_id: UUID, password: str, at: datetime) -> Creden
     """Count the guess and check the password; for `prepare`. The handler forgives when it is all right."""
     if not await guesses.admit(db, [guess_at(account_id)], at):
         return Refusal("too_many_attempts")
+    return await right(db, account_id, password) or Refusal("password_wrong")
+
+
+async def right(db: Db, account_id: UUID, password: str) -> Credentials | None:
+    """The account's credentials, if this is its password; for nobody's it takes as long."""
     found = await accounts.credentials(db, account_id)
-    if not await hasher().matches(found.password if found else None, password) or found is None:
-        return Refusal("password_wrong")
-    return found
+    fits = await hasher().matches(found.password if found else None, password)
+    return found if fits else None
 
 
 async def still(db: Db, seen: Credentials) -> bool:

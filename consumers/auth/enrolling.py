@@ -29,12 +29,7 @@ MOST: Final = 10
 WRONG: Final = Refusal("factor_wrong")
 
 
-async def opened(wish: AddFactor, meta: Meta, db: Db) -> Opened[AddFactorContents] | Refusal:
-    """Open the box."""
-    return await key_pairs.opened(AddFactorContents, wish, meta, db)
-
-
-@auth.on(AddFactor, prepare=opened)
+@auth.on(AddFactor, prepare=key_pairs.open_box)
 async def add_factor(wish: AddFactor, meta: Meta, db: Db, seen: Opened[AddFactorContents]) -> Reply | Refusal:
     """A factor that is not confirmed counts for nothing; at most ten to an account."""
     if refused := await fresh(db, seen.contents.session, meta.at):

@@ -21,12 +21,7 @@ STAFF: Final = frozenset({"moderator", "analyst", "admin", "owner"})
 """Roles that demand a second factor."""
 
 
-async def named(wish: NameFactor, meta: Meta, db: Db) -> Opened[NameFactorContents] | Refusal:
-    """Open the box."""
-    return await key_pairs.opened(NameFactorContents, wish, meta, db)
-
-
-@auth.on(NameFactor, prepare=named)
+@auth.on(NameFactor, prepare=key_pairs.open_box)
 async def name_factor(
     wish: NameFactor, _meta: Meta, db: Db, seen: Opened[NameFactorContents]
 ) -> FactorsChanged | Unchanged | Refusal:
@@ -41,12 +36,7 @@ async def name_factor(
     return await factors.changed(db, wish.account_id)
 
 
-async def opened(wish: RemoveFactor, meta: Meta, db: Db) -> Opened[FactorContents] | Refusal:
-    """Open the box."""
-    return await key_pairs.opened(FactorContents, wish, meta, db)
-
-
-@auth.on(RemoveFactor, prepare=opened)
+@auth.on(RemoveFactor, prepare=key_pairs.open_box)
 async def remove_factor(
     wish: RemoveFactor, meta: Meta, db: Db, seen: Opened[FactorContents]
 ) -> Sequence[Message | Effect] | Refusal:

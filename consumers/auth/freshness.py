@@ -1,6 +1,5 @@
 """Dangerous acts need a factor used in the last ten minutes, and deciders look for themselves."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -36,15 +35,10 @@ async def fresh(db: Db, session_id: UUID, at: datetime) -> Refusal | None:
 
 async def proven_now(db: Db, held: Held, meta: Meta, assurance: int) -> SessionSeen:
     """A factor was used in this session: from now on it is fresh, and worth `assurance` at least."""
-    before = held.session
-    fields = before.model_dump() | {
-        "seen_at": meta.at,
-        "assurance": max(before.assurance, assurance),
-        "version": before.version + 1,
-    }
-    session = SessionSeen(**fields)
-    await sessions.save(db, replace(held, session=session, factor_at=meta.at, changed_by=meta.id))
-    return session
+    assurance = max(held.session.assurance, assurance)
+    return await sessions.change(
+        db, held, SessionSeen, meta.id, factor_at=meta.at, seen_at=meta.at, assurance=assurance
+    )
 
 
 async def session_of(db: Db, session_id: UUID, account_id: UUID | None) -> Held | None:

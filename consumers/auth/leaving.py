@@ -6,12 +6,13 @@ due is erased by privacy; here only the time is kept.
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import Final
 
-from consumers.auth import letters, security, sessions
+from consumers.auth import security, sessions
 from consumers.auth.group import auth
-from consumers.auth.store import accounts, contacts
+from consumers.auth.store import accounts
 from consumers.auth.store.accounts import Held
+from consumers.auth.telling import told
 from infra.runtime import Db, Effect, Refusal, Unchanged
 from infra.sealing import new_nonce
 from schemas.accounts import (
@@ -27,7 +28,6 @@ from schemas.message import Message
 from schemas.security import SecurityKind
 
 GRACE: Final = timedelta(days=14)
-A = TypeVar("A", bound=AccountState)
 
 
 async def nonce(_wish: LeavingCommand, _meta: Meta, _db: Db) -> bytes:
@@ -45,7 +45,7 @@ async def deactivate(
         return Refusal("not_found" if held is None else "suspended")
     if held.account.standing == "deactivated":
         return Unchanged(after=held.changed_by)
-    done = await changed(db, meta, held.account, AccountDeactivated, standing="deactivated")
+    done = await accounts.change(db, held.account, AccountDeactivated, meta.id, standing="deactivated")
     return [done, *await gone_for_now(db, meta, held, "deactivated", random)]
 
 
@@ -72,7 +72,7 @@ async def ask_deletion(
     if held.account.deletion_due_at is not None:
         return Unchanged(after=held.changed_by)
     due = meta.at + GRACE
-    done = await changed(db, meta, held.account, AccountDeletionAsked, deletion_due_at=due)
+    done = await accounts.change(db, held.account, AccountDeletionAsked, meta.id, deletion_due_at=due)
     return [done, *await gone_for_now(db, meta, held, "deletion_asked", random, due=f"{due:%d %B %Y}")]
 
 
@@ -89,7 +89,7 @@ async def cancel_deletion(
         return Unchanged(after=held.changed_by)
     if due <= meta.at:
         return Refusal("deletion_due")
-    done = await changed(db, meta, held.account, AccountDeletionCancelled, deletion_due_at=None)
+    done = await accounts.change(db, held.account, AccountDeletionCancelled, meta.id, deletion_due_at=None)
     return [done, await security.noted(db, meta, wish.account_id, "deletion_cancelled")]
 
 
@@ -97,15 +97,8 @@ async def back(db: Db, meta: Meta, account: AccountState) -> tuple[AccountState,
     """The account, no longer put away, and what to tell of that."""
     if account.standing != "deactivated":
         return account, []
-    done = await changed(db, meta, account, AccountReactivated, standing="active")
+    done = await accounts.change(db, account, AccountReactivated, meta.id, standing="active")
     return done, [done, await security.noted(db, meta, account.account_id, "reactivated")]
-
-
-async def changed(db: Db, meta: Meta, account: AccountState, kind: type[A], **fields: object) -> A:
-    """Keep the account's next state, which differs in `fields`."""
-    done = kind.model_validate(account.model_dump() | {"version": account.version + 1} | fields)
-    await accounts.save(db, done, meta.id)
-    return done
 
 
 async def gone_for_now(
@@ -115,6 +108,4 @@ async def gone_for_now(
     account_id = held.account.account_id
     ended = await sessions.end_all(db, account_id, "ended_by_owner", meta)
     entry = await security.noted(db, meta, account_id, kind)
-    contact = await contacts.get(db, account_id)
-    told = [letters.letter(kind, contact, random, **values)] if contact else []
-    return [*ended, entry, *told]
+    return [*ended, entry, *await told(db, kind, account_id, random, **values)]

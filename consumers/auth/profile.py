@@ -32,9 +32,7 @@ async def change_profile(change: ChangeProfile, meta: Meta, db: Db) -> ProfileCh
     fields = {name: value for name, value in given.items() if value is not None}
     if all(getattr(found.account, name) == value for name, value in fields.items()):
         return Unchanged(after=found.changed_by)
-    changed = ProfileChanged.model_validate(next_of(found.account) | fields)
-    await accounts.save(db, changed, meta.id)
-    return changed
+    return await accounts.change(db, found.account, ProfileChanged, meta.id, **fields)
 
 
 @auth.on(ChangeHandle)
@@ -49,8 +47,8 @@ async def change_handle(change: ChangeHandle, meta: Meta, db: Db) -> Sequence[Me
         return refused
     if not await _claimed(db, found.account, change.handle, meta):
         return Refusal("handle_taken")
-    changed = renamed(found.account, change.handle, meta)
-    await accounts.save(db, changed, meta.id)
+    fields = renamed(found.account, change.handle, meta)
+    changed = await accounts.change(db, found.account, HandleChanged, meta.id, **fields)
     return [changed, await security.noted(db, meta, change.account_id, "handle_changed")]
 
 
@@ -65,17 +63,11 @@ def changeable(found: Held | None, meta: Meta) -> Held | Refusal:
     return found
 
 
-def next_of(account: AccountState) -> dict[str, object]:
-    """The fields of the account's next state."""
-    return account.model_dump() | {"version": account.version + 1}
-
-
-def renamed(account: AccountState, handle: str, meta: Meta) -> HandleChanged:
-    """The account under another handle; those that it had lead to it as long as they are kept for it."""
+def renamed(account: AccountState, handle: str, meta: Meta) -> dict[str, object]:
+    """What another handle changes; those that the account had lead to it as long as they are kept for it."""
     former = [*account.former_handles, FormerHandle(handle=account.handle, until=meta.at + LEADS_FOR)]
     kept = tuple(each for each in former if each.until > meta.at and each.handle != handle)
-    fields = {"handle": handle, "handle_changed_at": meta.at, "former_handles": kept}
-    return HandleChanged.model_validate(next_of(account) | fields)
+    return {"handle": handle, "handle_changed_at": meta.at, "former_handles": kept}
 
 
 def _too_soon(account: AccountState, meta: Meta) -> Refusal | None:

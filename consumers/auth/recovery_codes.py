@@ -14,12 +14,7 @@ from schemas.factors import ConfirmFactorContents, FactorContents, MakeRecoveryC
 from schemas.message import Message
 
 
-async def opened(wish: MakeRecoveryCodes, meta: Meta, db: Db) -> Opened[FactorContents] | Refusal:
-    """Open the box."""
-    return await key_pairs.opened(FactorContents, wish, meta, db)
-
-
-@auth.on(MakeRecoveryCodes, prepare=opened)
+@auth.on(MakeRecoveryCodes, prepare=key_pairs.open_box)
 async def make_recovery_codes(
     wish: MakeRecoveryCodes, meta: Meta, db: Db, seen: Opened[FactorContents]
 ) -> Sequence[Message | Reply] | Refusal:

@@ -17,12 +17,7 @@ from schemas.message import Message
 from schemas.sessions import UNUSED_ENDS, RefreshContents, RefreshTokens, SessionSeen
 
 
-async def opened(wish: RefreshTokens, meta: Meta, db: Db) -> Opened[RefreshContents] | Refusal:
-    """Open the box."""
-    return await key_pairs.opened(RefreshContents, wish, meta, db)
-
-
-@auth_refresh.on(RefreshTokens, prepare=opened)
+@auth_refresh.on(RefreshTokens, prepare=key_pairs.open_box)
 async def refresh(
     wish: RefreshTokens, meta: Meta, db: Db, seen: Opened[RefreshContents]
 ) -> Sequence[Message | Reply] | Refusal:
@@ -60,8 +55,9 @@ async def renewed(
     reply = Reply(seen.answer(answer))
     if isinstance(outcome, Repeat):
         return [reply]
-    fields = held.session.model_dump() | {"seen_at": meta.at, "place": access.coarse(seen.contents.address)}
-    session = SessionSeen(**fields | {"version": held.session.version + 1})
+    place = access.coarse(seen.contents.address)
     family = replace(outcome.family, expires_at=meta.at + UNUSED_ENDS)
-    await sessions.save(db, replace(held, session=session, family=family, changed_by=meta.id))
+    session = await sessions.change(
+        db, held, SessionSeen, meta.id, family=family, seen_at=meta.at, place=place
+    )
     return [session, reply]

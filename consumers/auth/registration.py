@@ -3,7 +3,6 @@
 Whether an address has an account already is told to that address alone: nothing else depends on it.
 """
 
-import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from consumers.auth.addresses import deliverable
 from consumers.auth.group import HASHING, auth
 from consumers.auth.handles import skeleton
 from consumers.auth.hashing import hasher
-from consumers.auth.store import accounts, registrations
+from consumers.auth.store import accounts, proofs, registrations
 from consumers.auth.store.contacts import Contact
 from consumers.auth.store.registrations import Registration
 from infra.runtime import Db, Effect, Refusal, Reply
@@ -92,17 +91,12 @@ def _registration(
         email=contact.email,
         password=wanted.password,
         password_length=len(wanted.opened.contents.password),
-        proof=hashlib.sha256(secret).digest() if secret else None,
+        proof=proofs.digest(secret) if secret else None,
         expires_at=until,
     )
 
 
-async def proof(wish: ConfirmRegistration, meta: Meta, db: Db) -> Opened[ProofContents] | Refusal:
-    """Open the box."""
-    return await key_pairs.opened(ProofContents, wish, meta, db)
-
-
-@auth.on(ConfirmRegistration, prepare=proof)
+@auth.on(ConfirmRegistration, prepare=key_pairs.open_box)
 async def confirm_registration(
     wish: ConfirmRegistration, meta: Meta, db: Db, opened: Opened[ProofContents]
 ) -> Sequence[Message | Reply] | Refusal:
@@ -121,5 +115,5 @@ async def confirm_registration(
 
 def _proves(found: Registration, secret: str) -> bool:
     return found.proof is not None and hmac.compare_digest(
-        found.proof, hashlib.sha256(policy.unb64_or_nothing(secret)).digest()
+        found.proof, proofs.digest(policy.unb64_or_nothing(secret))
     )

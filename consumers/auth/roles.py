@@ -5,7 +5,6 @@ from typing import Final
 
 from consumers.auth import security
 from consumers.auth.group import auth
-from consumers.auth.profile import next_of
 from consumers.auth.store import accounts, audit
 from consumers.auth.store.accounts import Held
 from infra.runtime import Db, Refusal, Unchanged
@@ -65,8 +64,8 @@ async def changed(
     db: Db, held: Held, roles: tuple[str, ...], wish: RoleCommand, meta: Meta
 ) -> Sequence[Message]:
     """The account with other roles, in its security log and in the audit."""
-    fields = {"roles": roles, "roles_changed_at": meta.at}
-    state = RolesChanged.model_validate(next_of(held.account) | fields)
-    await accounts.save(db, state, meta.id)
+    state = await accounts.change(
+        db, held.account, RolesChanged, meta.id, roles=roles, roles_changed_at=meta.at
+    )
     await audit.add(db, wish, meta, granted=wish.role in roles)
     return [state, await security.noted(db, meta, wish.account_id, "roles_changed")]

@@ -36,12 +36,7 @@ class Tried:
     guesses: Sequence[Guess]
 
 
-async def asked(wish: BeginChallenge, meta: Meta, db: Db) -> Opened[BeginChallengeContents] | Refusal:
-    """Open the box."""
-    return await key_pairs.opened(BeginChallengeContents, wish, meta, db)
-
-
-@auth.on(BeginChallenge, prepare=asked)
+@auth.on(BeginChallenge, prepare=key_pairs.open_box)
 async def begin_challenge(
     wish: BeginChallenge, meta: Meta, db: Db, opened: Opened[BeginChallengeContents]
 ) -> Reply | Refusal:

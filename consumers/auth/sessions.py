@@ -1,7 +1,6 @@
 """Sessions of an account: their owner names and ends them, and age ends those that nobody does."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from uuid import UUID
 
 from consumers.auth.group import auth
@@ -47,10 +46,7 @@ async def name_session(wish: NameSession, meta: Meta, db: Db) -> SessionNamed | 
         return Refusal("not_found")
     if held.session.device == wish.device:
         return Unchanged(after=held.changed_by)
-    fields = held.session.model_dump() | {"device": wish.device, "version": held.session.version + 1}
-    named = SessionNamed.model_validate(fields)
-    await sessions.save(db, replace(held, session=named, changed_by=meta.id))
-    return named
+    return await sessions.change(db, held, SessionNamed, meta.id, device=wish.device)
 
 
 async def over(db: Db, partition: int, meta: Meta) -> list[SessionEnded | SessionGone]:
@@ -73,11 +69,8 @@ async def end(db: Db, held: Held, reason: EndReason, meta: Meta) -> SessionEnded
     Gateways look for what ended in the time that a token lives, so a command that lay for long before it was
     decided must not date the end before tokens that were issued meanwhile.
     """
-    end = {"ended_at": max(meta.at, held.session.seen_at), "end_reason": reason}
-    fields = held.session.model_dump() | end | {"version": held.session.version + 1}
-    ended = SessionEnded.model_validate(fields)
-    await sessions.save(db, replace(held, session=ended, changed_by=meta.id))
-    return ended
+    ended_at = max(meta.at, held.session.seen_at)
+    return await sessions.change(db, held, SessionEnded, meta.id, ended_at=ended_at, end_reason=reason)
 
 
 async def end_all(

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from consumers.auth import access, key_pairs, proofs
+from consumers.auth import access, consent, key_pairs, proofs
 from consumers.auth.freshness import proven_now, session_of
 from consumers.auth.group import HASHING, auth
-from consumers.auth.hashing import hasher
 from consumers.auth.proofs import Used
 from consumers.auth.store import accounts, challenges, factors, guesses, sessions
 from consumers.auth.store.accounts import Held
@@ -39,18 +38,9 @@ async def checked(wish: Reauthenticate, meta: Meta, db: Db) -> Tried | Refusal:
     counters = proofs.tries(wish.session_id, meta.actor, opened.contents.address)
     if not await guesses.admit(db, counters, meta.at):
         return Refusal("too_many_attempts")
-    version = await _right_password(db, meta.actor, opened.contents.password)
-    return Tried(opened, meta.actor, counters, version)
-
-
-async def _right_password(db: Db, account_id: UUID, given: str | None) -> int | None:
-    """The version of the account's password, if this is it."""
-    if given is None:
-        return None
-    found = await accounts.credentials(db, account_id)
-    if not await hasher().matches(found.password if found else None, given) or found is None:
-        return None
-    return found.password_version
+    given = opened.contents.password
+    right = None if given is None else await consent.right(db, meta.actor, given)
+    return Tried(opened, meta.actor, counters, right.password_version if right else None)
 
 
 @auth.on(Reauthenticate, cost=HASHING, prepare=checked)

@@ -1,4 +1,4 @@
-"""Telling an account's owner what was done to the factors: by mail, wherever he is signed in."""
+"""Telling an account's owner what was done to it: by mail, wherever he is signed in."""
 
 from uuid import UUID
 

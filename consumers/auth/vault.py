@@ -70,9 +70,9 @@ def lookup(kind: str, value: str) -> bytes:
     return hmac.digest(ring(LOOKUP).key, f"{kind}/{value}".encode(), hashlib.sha256)
 
 
-def family_root(key_id: str | None = None) -> bytes:
+def family_root() -> bytes:
     """The key from which those of refresh token families follow."""
-    return ring(REFRESH).keys[key_id] if key_id else ring(REFRESH).key
+    return ring(REFRESH).key
 
 
 def data_key_about(account_id: UUID) -> str:

@@ -21,7 +21,6 @@ from gateway.resources import path_of
 from gateway.routing import preconditions
 from gateway.routing.declared import DeclaredRoute, adapter, bearer, declaration, function_name
 from gateway.routing.documented import (
-    DANGEROUS,
     OF_A_PICK,
     IfMatch,
     command_answers,
@@ -176,15 +175,13 @@ class CommandRouter(APIRouter):
         """
         own: dict[str, object] = {"x-if-match": if_match, "x-dangerous": dangerous, "x-signs-out": signs_out}
         documented: Any = declaration(may, cost, limit, **own, **command_headers(if_match))
-        refusals = (*refusals, *(DANGEROUS if dangerous else ()))
+        refusals = refusals_of(may, refusals, dangerous=dangerous)
         return self.api_route(
             path,
             methods=[method],
             status_code=202,
             response_model=Accepted,
             response_description="The broker has the command; `Location` tells what becomes of it.",
-            responses=command_answers(
-                creates=creates, if_match=if_match, shows=shows, refusals=(*refusals_of(may), *refusals)
-            ),
+            responses=command_answers(creates=creates, if_match=if_match, shows=shows, refusals=refusals),
             openapi_extra=documented,
         )

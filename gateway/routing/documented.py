@@ -37,9 +37,10 @@ OF_STATUS: Final = {
 }
 
 
-def refusals_of(may: str) -> tuple[str, ...]:
-    """How a route refuses who lacks the permission."""
-    return () if permission(may).anonymous else ("forbidden", "second-factor-needed")
+def refusals_of(may: str, own: Sequence[str], *, dangerous: bool) -> tuple[str, ...]:
+    """How a route refuses: who lacks the permission, for reasons of its `own`, and what is dangerous."""
+    rights = () if permission(may).anonymous else ("forbidden", "second-factor-needed")
+    return (*rights, *own, *(DANGEROUS if dangerous else ()))
 
 
 def headers(*names: str) -> dict[str, dict[str, str]]:

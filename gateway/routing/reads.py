@@ -16,7 +16,7 @@ from gateway.problems import ProblemError, invalid
 from gateway.reads.cache import PageCache
 from gateway.reads.represent import Representation
 from gateway.routing.declared import DeclaredRoute, bearer, declaration, function_name
-from gateway.routing.documented import DANGEROUS, read_answers, read_headers, refusals_of
+from gateway.routing.documented import read_answers, read_headers, refusals_of
 from gateway.routing.incoming import Incoming
 from gateway.services import Services
 from gateway.standing import Evidence, Sight
@@ -121,11 +121,12 @@ class ReadRouter(APIRouter):
         """
         own: dict[str, object] = {"x-reads": list(reads), "x-dangerous": dangerous}
         documented: Any = declaration(may, cost, **own, **read_headers(reads, may))
-        refusals = (*refusals, *(DANGEROUS if dangerous else ()))
         return self.api_route(
             path,
             methods=["GET"],
             response_model=shows,
-            responses=read_answers(waits=bool(reads), refusals=(*refusals_of(may), *refusals)),
+            responses=read_answers(
+                waits=bool(reads), refusals=refusals_of(may, refusals, dangerous=dangerous)
+            ),
             openapi_extra=documented,
         )

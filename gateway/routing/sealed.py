@@ -26,7 +26,7 @@ from gateway.reads.database import Database
 from gateway.routing import preconditions
 from gateway.routing.commands import SOURCE, send
 from gateway.routing.declared import DeclaredRoute, adapter, bearer, declaration, function_name
-from gateway.routing.documented import DANGEROUS, refusals_of, sealed_answers, sealed_headers
+from gateway.routing.documented import refusals_of, sealed_answers, sealed_headers
 from gateway.routing.incoming import Incoming
 from gateway.routing.validation import broken_rules, json_announced, json_value, no_body
 from gateway.standing import FINAL, Decision, Evidence
@@ -222,7 +222,7 @@ class SealedRouter(APIRouter):
     ) -> Callable[[Function], Function]:
         """Declare a route: who `may`, what it `shows` (`asks`: with 200, if it asks for more first), whether
         it `hashes` or is `dangerous`, how it may be refused and, see `Present`, presented."""
-        refusals = (*refusals_of(may), *refusals, *(DANGEROUS if dangerous else ()))
+        refusals = refusals_of(may, refusals, dangerous=dangerous)
         extra = declaration(may, cost, limit, **{"x-hashes": hashes, "x-dangerous": dangerous})
         declare = self.api_route(
             path,

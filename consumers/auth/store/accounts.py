@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import orjson
@@ -13,6 +13,7 @@ from infra.runtime import Db
 from schemas.accounts import AccountState
 from schemas.topics import AUTH_COMMANDS
 
+A = TypeVar("A", bound=AccountState)
 STATE: Final = (
     "account_id, handle, display_name, bio, links, language, time_zone, roles, standing, opened_at,"
     " handle_changed_at, former_handles, roles_changed_at, version, due_at AS deletion_due_at"
@@ -157,6 +158,13 @@ async def save(db: Db, account: AccountState, changed_by: UUID) -> None:
         orjson.dumps([former.model_dump() for former in account.former_handles]).decode(),
         account.deletion_due_at,
     )
+
+
+async def change(db: Db, account: AccountState, kind: type[A], changed_by: UUID, **fields: object) -> A:
+    """Keep the account's next state, a `kind` that differs in `fields`."""
+    state = kind.model_validate(account.model_dump() | {"version": account.version + 1} | fields)
+    await save(db, state, changed_by)
+    return state
 
 
 async def set_password(db: Db, account_id: UUID, password: str, length: int) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import UUID
 
 from consumers.auth.rotation import Family
@@ -14,6 +14,7 @@ from schemas.topics import AUTH_COMMANDS
 if TYPE_CHECKING:
     from asyncpg import Record
 
+S = TypeVar("S", bound=SessionState)
 STATE: Final = (
     "session_id, account_id, device, place, assurance, started_at, seen_at, ended_at, end_reason, version"
 )
@@ -126,6 +127,24 @@ async def save(db: Db, held: Held) -> None:
         held.due_at,
         held.changed_by,
     )
+
+
+async def change(
+    db: Db,
+    held: Held,
+    kind: type[S],
+    changed_by: UUID,
+    *,
+    family: Family | None = None,
+    factor_at: datetime | None = None,
+    **fields: object,
+) -> S:
+    """Keep the session's next state, a `kind` that differs in `fields`, with another family where given."""
+    before = held.session
+    session = kind.model_validate(before.model_dump() | {"version": before.version + 1} | fields)
+    family, factor_at = family or held.family, factor_at or held.factor_at
+    await save(db, Held(session, family, factor_at, changed_by))
+    return session
 
 
 UNUSED: Final = f"""

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
-from consumers.auth import enrolling, factors, recovery_codes, second_factor, step_up, totp, vault
+from consumers.auth import enrolling, factors, key_pairs, recovery_codes, second_factor, step_up, totp, vault
 from consumers.auth.store import accounts, contacts
 from infra.runtime import Db
 from infra.sealing import encrypt, new_nonce
@@ -64,7 +64,7 @@ class Owner:
         contents = contract.AddFactorContents(session=self.session, kind=kind, name=name)
         ids = {"account_id": self.account, "factor_id": made_by(asked.id, "factors")}
         wish, key = await boxed(self.db, contract.AddFactor, contents, asked, **ids)
-        return await decide(self.db, enrolling.add_factor, enrolling.opened, wish, asked, key)
+        return await decide(self.db, enrolling.add_factor, key_pairs.open_box, wish, asked, key)
 
     async def confirms(self, factor: str, minutes: float = 1, **proof: str) -> Decided:
         """Shows that it works."""
@@ -98,7 +98,7 @@ class Owner:
         contents = contract.NameFactorContents(session=self.session, name=name)
         ids = {"account_id": self.account, "factor_id": UUID(factor)}
         wish, key = await boxed(self.db, contract.NameFactor, contents, asked, **ids)
-        return await decide(self.db, factors.name_factor, factors.named, wish, asked, key)
+        return await decide(self.db, factors.name_factor, key_pairs.open_box, wish, asked, key)
 
     async def removes(self, factor: str, minutes: float = 2) -> Decided:
         """Gives a factor up."""
@@ -106,7 +106,7 @@ class Owner:
         contents = contract.FactorContents(session=self.session)
         ids = {"account_id": self.account, "factor_id": UUID(factor)}
         wish, key = await boxed(self.db, contract.RemoveFactor, contents, asked, **ids)
-        return await decide(self.db, factors.remove_factor, factors.opened, wish, asked, key)
+        return await decide(self.db, factors.remove_factor, key_pairs.open_box, wish, asked, key)
 
     async def makes_codes(self, minutes: float = 2) -> Decided:
         """Asks for new recovery codes."""
@@ -114,7 +114,7 @@ class Owner:
         contents = contract.FactorContents(session=self.session)
         wish, key = await boxed(self.db, contract.MakeRecoveryCodes, contents, asked, account_id=self.account)
         handler = recovery_codes.make_recovery_codes
-        return await decide(self.db, handler, recovery_codes.opened, wish, asked, key)
+        return await decide(self.db, handler, key_pairs.open_box, wish, asked, key)
 
     async def is_asked(self, minutes: float = 2) -> dict[str, Any]:
         """Signs in with the password; what is asked of him then."""
@@ -147,4 +147,4 @@ async def begins_challenge(
     contents = contract.BeginChallengeContents(session=session, address=ADDRESS)
     ids = {"challenge_id": made_by(asked.id, "challenges")}
     wish, key = await boxed(db, contract.BeginChallenge, contents, asked, **ids)
-    return await decide(db, second_factor.begin_challenge, second_factor.asked, wish, asked, key)
+    return await decide(db, second_factor.begin_challenge, key_pairs.open_box, wish, asked, key)

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from consumers.auth import changing_email, vault
+from consumers.auth import changing_email, key_pairs, vault
 from consumers.auth.store import accounts
 from infra.runtime import Db, Unchanged
 from infra.sealing import b64, unb64
@@ -16,7 +16,7 @@ from tests.given import ANA, BO
 from tests.sealing import Decided
 
 ASK = (changing_email.change_email, changing_email.checked)
-CONFIRM = (changing_email.confirm_email, changing_email.opened)
+CONFIRM = (changing_email.confirm_email, key_pairs.open_box)
 NEW = "ana@books.example"
 
 

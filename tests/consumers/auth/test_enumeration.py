@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from asyncpg.connection import LoggedQuery
 
-from consumers.auth import registration, resending, resetting_password, signing_in
+from consumers.auth import key_pairs, registration, resending, resetting_password, signing_in
 from consumers.auth.hashing import EVALUATIONS
 from consumers.auth.store import accounts
 from infra.runtime import Db, Effect, Refusal, Reply
@@ -115,7 +115,7 @@ async def resets_with_a_wrong_code(db: Db, name: str) -> Decided:
 
 
 async def confirms_with_a_wrong_code(db: Db, name: str) -> Decided:
-    of = (registration.confirm_registration, registration.proof)
+    of = (registration.confirm_registration, key_pairs.open_box)
     contents = ProofContents(secret=b64(bytes(32)), address=HERE)
     return await sealed(db, ConfirmRegistration, contents, of, account_id=whose(name))
 

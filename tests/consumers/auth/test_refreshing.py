@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from consumers.auth import access
+from consumers.auth.key_pairs import open_box
 from consumers.auth.refresh_tokens import parse
-from consumers.auth.refreshing import opened, refresh
+from consumers.auth.refreshing import refresh
 from consumers.auth.store import accounts, sessions
 from consumers.auth.store.accounts import Secrets
 from infra.runtime import Db
@@ -35,7 +36,7 @@ class Client:
         asked = meta(None, minutes=minutes)
         contents = RefreshContents(token=token, address=address)
         command, key = await boxed(self.db, RefreshTokens, contents, asked, session_id=self.session)
-        return await decide(self.db, refresh, opened, command, asked, key)
+        return await decide(self.db, refresh, open_box, command, asked, key)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import orjson
 
-from consumers.auth import letters, registration
+from consumers.auth import key_pairs, letters, registration
 from infra.runtime import Db, Effect
 from infra.sealing import b64, decrypt, unb64
 from schemas.accounts import AccountOpened
@@ -35,7 +35,7 @@ async def confirms(db: Db, account_id: UUID, secret: str, minutes: float = 5) ->
     wish, reply_key = await boxed(
         db, ConfirmRegistration, ProofContents(secret=secret), asked, account_id=account_id
     )
-    handler, prepare = registration.confirm_registration, registration.proof
+    handler, prepare = registration.confirm_registration, key_pairs.open_box
     return await decide(db, handler, prepare, wish, asked, reply_key)
 
 
