@@ -1,7 +1,6 @@
 """Second factors of an account: named and removed. Adding one is in `enrolling`."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from consumers.auth import key_pairs, proofs
 from consumers.auth.freshness import fresh
@@ -16,9 +15,7 @@ from schemas.accounts import AccountState
 from schemas.envelope import Meta
 from schemas.factors import FactorContents, FactorsChanged, NameFactor, NameFactorContents, RemoveFactor
 from schemas.message import Message
-
-STAFF: Final = frozenset({"moderator", "analyst", "admin", "owner"})
-"""Roles that demand a second factor."""
+from schemas.roles import role_of
 
 
 @auth.on(NameFactor, prepare=key_pairs.open_box)
@@ -60,7 +57,8 @@ async def _needed(db: Db, account: AccountState, factor: Factor) -> Refusal | No
         return None
     credentials = await accounts.credentials(db, account.account_id)
     long_enough = credentials is not None and credentials.password_length >= PASSWORD_MIN_ALONE
-    if long_enough and STAFF.isdisjoint(account.roles):
+    demanded = any(role.second_factor for role in map(role_of, account.roles) if role is not None)
+    if long_enough and not demanded:
         return None
     return Refusal("last_factor_needed")
 
