@@ -3,12 +3,16 @@
 import base64
 import binascii
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 from uuid import UUID
 
 from gateway.problems import ProblemError, invalid
+
+if TYPE_CHECKING:
+    from asyncpg import Record
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
@@ -39,6 +43,19 @@ class Cursor:
         if order != listing or cursor.encode(listing) != text:
             raise _bad()
         return cursor
+
+
+def cut(
+    found: "Sequence[Record]", limit: int, listing: bytes, *, at: str, id: str
+) -> "tuple[Sequence[Record], str | None]":
+    """A page of what was found, and the cursor of the next one if there are more than `limit` rows.
+
+    `at` and `id` are the columns of the sort key.
+    """
+    rows = found[:limit]
+    if len(found) <= limit:
+        return rows, None
+    return rows, Cursor(rows[-1][at], rows[-1][id]).encode(listing)
 
 
 def _bad() -> ProblemError:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from gateway.reads.cache import PageCache
-from gateway.reads.cursors import Cursor
+from gateway.reads.cursors import Cursor, cut
 from gateway.reads.database import Database
 from gateway.reads.represent import Representation, listing, subject
 
@@ -92,11 +92,8 @@ async def _read(
         arguments += [start.at, start.id]
     async with database.session() as session:
         found = await session.fetch(order.query(after=cursor is not None), *arguments)
-        rows = found[:limit]
+        rows, following = cut(found, limit, order.name, at="at", id="pick_id")
         things = await things_of(session, rows)
-    following = None
-    if len(found) > limit:
-        following = Cursor(rows[-1]["at"], rows[-1]["pick_id"]).encode(order.name)
     return listing([present(row, things) for row in rows], following)
 
 

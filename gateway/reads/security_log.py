@@ -3,12 +3,12 @@
 from typing import Final
 from uuid import UUID
 
-from gateway.reads.cursors import Cursor
+from gateway.reads.cursors import Cursor, cut
 from gateway.reads.database import Database
 from gateway.reads.represent import Representation, listing
 
 SHOWN: Final = ("read_accounts",)
-NAME: Final = b"s"
+NAME: Final = b"e"
 """The byte that marks its cursors."""
 COLUMNS: Final = "SELECT event_id, at, body FROM read_accounts.security_entry WHERE account_id = $1"
 ORDER: Final = "ORDER BY at DESC, event_id DESC LIMIT $2"
@@ -24,6 +24,5 @@ async def page(database: Database, account_id: UUID, limit: int, cursor: str | N
             found = await session.fetch(FIRST, account_id, limit + 1)
         else:
             found = await session.fetch(FOLLOWING, account_id, limit + 1, start.at, start.id)
-    rows = found[:limit]
-    more = Cursor(rows[-1]["at"], rows[-1]["event_id"]).encode(NAME) if len(found) > limit else None
-    return listing([row["body"] for row in rows], more)
+    rows, following = cut(found, limit, NAME, at="at", id="event_id")
+    return listing([row["body"] for row in rows], following)

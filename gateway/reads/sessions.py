@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from gateway.reads.cursors import Cursor
+from gateway.reads.cursors import Cursor, cut
 from gateway.reads.database import Database
 from gateway.reads.represent import Representation, listing, subject
 
@@ -30,9 +30,7 @@ async def page(
     start = None if cursor is None else Cursor.decode(cursor, BY_SEEN)
     position = (None, None) if start is None else (start.at, start.id)
     found = await database.fetch(PAGE, owner, *position, limit + 1)
-    rows, following = found[:limit], None
-    if len(found) > limit:
-        following = Cursor(rows[-1]["seen_at"], rows[-1]["session_id"]).encode(BY_SEEN)
+    rows, following = cut(found, limit, BY_SEEN, at="seen_at", id="session_id")
     return listing([present(row, current) for row in rows], following)
 
 

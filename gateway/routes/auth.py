@@ -8,7 +8,8 @@ from gateway.cookies import Delivery, browser_or_app, deliverable
 from gateway.problems import ProblemError
 from gateway.routes.factor_shapes import ChallengeAsked, given_as, shown_as
 from gateway.routes.picks import Strict
-from gateway.routing.sealed import SealedRouter, Sealing, Visit
+from gateway.routing.sealed import SealedRouter, Sealing
+from gateway.routing.visitor import Visit
 from infra.sealing import b64, unb64
 from schemas import ids
 from schemas.identity_types import Email, Handle, Password, PasswordGiven
@@ -25,6 +26,10 @@ from schemas.sessions import (
 writes: Final = SealedRouter("Identity")
 ACCOUNT_ID: Final = "5f0c3b1e-6a7d-5c2b-9e84-1d2f3a4b5c6d"
 PHRASE: Final = "a walk along the winter sea"
+NOT_GOOD_ENOUGH: Final = (
+    *("password-too-short", "password-common"),
+    *("password-breached", "password-similar"),
+)
 RENEWAL: Final = "0sGwqY9-XWyLSjkoFwYFBKJ3bTq1vX0sYkZk3m9yQ2w"
 
 
@@ -54,10 +59,7 @@ class Sent(Strict):
     status=202,
     limit="registration",
     hashes=True,
-    refusals=(
-        *("handle-reserved", "handle-taken", "email-invalid"),
-        *("password-too-short", "password-common", "password-breached", "password-similar"),
-    ),
+    refusals=("handle-reserved", "handle-taken", "email-invalid", *NOT_GOOD_ENOUGH),
 )
 def register(new: NewAccount, visitor: Visit) -> Sealing[Register]:
     """Ask for an account. A mail with a code goes to the address; the account begins when it is confirmed."""

@@ -8,12 +8,13 @@ from pydantic import BaseModel
 
 from gateway.reads import security_log
 from gateway.reads.represent import Representation
-from gateway.routes.auth import PHRASE, Sent, halves
+from gateway.routes.auth import NOT_GOOD_ENOUGH, PHRASE, Sent, halves
 from gateway.routes.factor_shapes import Done, given_as, shown_as
 from gateway.routes.picks import Strict
 from gateway.routes.values import DEFAULT_LIMIT, Cursor, Limit
 from gateway.routing.reads import Look, ReadRouter
-from gateway.routing.sealed import SealedRouter, Sealing, Visit, Visitor
+from gateway.routing.sealed import SealedRouter, Sealing
+from gateway.routing.visitor import Visit, Visitor
 from gateway.shapes import CURSOR
 from schemas import ids
 from schemas.credentials import (
@@ -36,12 +37,6 @@ from schemas.sessions import Identifier
 
 reads: Final = ReadRouter("Identity")
 writes: Final = SealedRouter("Identity")
-NOT_GOOD_ENOUGH: Final = (
-    "password-too-short",
-    "password-common",
-    "password-breached",
-    "password-similar",
-)
 NEW_PHRASE: Final = "nine herons over a quiet lake"
 EMAIL: Final = "ana@example.org"
 ENTRY: Final = {
@@ -192,8 +187,7 @@ def resend_confirmation(resend: Resend, visitor: Visit) -> Sealing[ResendConfirm
 
 def _own(visitor: Visitor) -> dict[str, object]:
     """Whose account it is, and the session that asks."""
-    assert visitor.claims is not None
-    return {"account_id": visitor.account_id, "session_id": visitor.claims.session}
+    return {"account_id": visitor.account_id, "session_id": visitor.session_id}
 
 
 class SecurityEntry(BaseModel):
@@ -221,5 +215,4 @@ async def show_security_log(
     look: Look, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 ) -> Representation:
     """What was done to your sessions, credentials and roles in the last year, newest first."""
-    assert look.viewer is not None
-    return await security_log.page(look.services.database, look.viewer, limit, cursor)
+    return await security_log.page(look.services.database, look.account_id, limit, cursor)

@@ -6,7 +6,6 @@ from uuid import UUID
 import orjson
 
 from gateway.cookies import browser_or_app, deliverable
-from gateway.problems import ProblemError
 from gateway.reads import factors as read
 from gateway.reads.represent import Representation
 from gateway.routes.auth import SignedIn
@@ -26,7 +25,8 @@ from gateway.routes.factor_shapes import (
     SteppedUp,
 )
 from gateway.routing.reads import Look, ReadRouter
-from gateway.routing.sealed import SealedRouter, Sealing, Visit, Visitor
+from gateway.routing.sealed import SealedRouter, Sealing
+from gateway.routing.visitor import Visit, Visitor
 from schemas import ids
 from schemas.factors import (
     AddFactor,
@@ -62,7 +62,7 @@ TRIED: Final = ("factor-wrong", "challenge-invalid", "too-many-attempts")
 def begin_challenge(visitor: Visit) -> Sealing[BeginChallenge]:
     """Ask for something that a passkey signs: to sign in with it alone, or, signed in, to step up."""
     contents = BeginChallengeContents(
-        session=session_of(visitor) if visitor.claims else None, address=visitor.address
+        session=visitor.session_id if visitor.claims else None, address=visitor.address
     )
     challenge_id = ids.made_by(visitor.command_id, "challenges")
     return Sealing(
@@ -124,7 +124,7 @@ def reauthenticate(proof: Reauthentication, visitor: Visit) -> Sealing[Reauthent
     return Sealing(
         Reauthenticate,
         contents,
-        {"session_id": session_of(visitor)},
+        {"session_id": visitor.session_id},
         identifier=str(visitor.account_id),
     )
 
@@ -132,8 +132,7 @@ def reauthenticate(proof: Reauthentication, visitor: Visit) -> Sealing[Reauthent
 @reads.read("/v1/auth/factors", reads=read.SHOWN, may="auth.own", shows=Factors)
 async def list_factors(look: Look) -> Representation:
     """Your second factors, and how many recovery codes are left."""
-    assert look.viewer is not None
-    return await read.all_of(look.services.database, look.viewer)
+    return await read.all_of(look.services.database, look.account_id)
 
 
 @writes.sealed(
@@ -148,7 +147,7 @@ async def list_factors(look: Look) -> Representation:
 def add_factor(new: NewFactor, visitor: Visit) -> Sealing[AddFactor]:
     """Begin to add an authenticator app or a passkey; it counts when it is confirmed."""
     contents = AddFactorContents(
-        kind=new.kind, name=new.name, session=session_of(visitor), address=visitor.address
+        kind=new.kind, name=new.name, session=visitor.session_id, address=visitor.address
     )
     return Sealing(AddFactor, contents, factor(visitor, ids.made_by(visitor.command_id, "factors")))
 
@@ -165,7 +164,7 @@ def confirm_factor(factor_id: UUID, confirmation: Confirmation, visitor: Visit) 
     contents = ConfirmFactorContents(
         totp=confirmation.totp,
         passkey=as_text(confirmation.passkey),
-        session=session_of(visitor),
+        session=visitor.session_id,
         address=visitor.address,
     )
     return Sealing(ConfirmFactor, contents, factor(visitor, factor_id))
@@ -180,7 +179,7 @@ def confirm_factor(factor_id: UUID, confirmation: Confirmation, visitor: Visit) 
 )
 def name_factor(factor_id: UUID, change: FactorRenamed, visitor: Visit) -> Sealing[NameFactor]:
     """Call a factor something else."""
-    contents = NameFactorContents(name=change.name, session=session_of(visitor), address=visitor.address)
+    contents = NameFactorContents(name=change.name, session=visitor.session_id, address=visitor.address)
     return Sealing(NameFactor, contents, factor(visitor, factor_id))
 
 
@@ -200,8 +199,7 @@ def remove_factor(factor_id: UUID, visitor: Visit) -> Sealing[RemoveFactor]:
 @reads.read("/v1/auth/recovery-codes", reads=read.SHOWN, may="auth.own", shows=CodesLeft)
 async def count_recovery_codes(look: Look) -> Representation:
     """How many recovery codes are left."""
-    assert look.viewer is not None
-    return await read.codes_left(look.services.database, look.viewer)
+    return await read.codes_left(look.services.database, look.account_id)
 
 
 @writes.sealed(
@@ -225,16 +223,7 @@ def factor(visitor: Visitor, factor_id: UUID) -> dict[str, object]:
 
 def in_session(visitor: Visitor) -> FactorContents:
     """Contents that say no more than where it is asked for."""
-    return FactorContents(session=session_of(visitor), address=visitor.address)
-
-
-def session_of(visitor: Visitor) -> UUID:
-    """The caller's session, as the token names it. Raises ProblemError for a token without one of ours."""
-    assert visitor.claims is not None
-    try:
-        return UUID(visitor.claims.session)
-    except ValueError:
-        raise ProblemError("session-ended", "The token belongs to no session; sign in.") from None
+    return FactorContents(session=visitor.session_id, address=visitor.address)
 
 
 def as_text(passkey: dict[str, object] | None) -> str | None:

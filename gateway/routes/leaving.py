@@ -57,7 +57,7 @@ def reactivate(caller: Call) -> Reactivate:
 )
 async def show_deletion(look: Look) -> Representation:
     """When your account will be deleted."""
-    row = await accounts.find(look.services.database, look.viewer) if look.viewer else None
+    row = await accounts.find(look.services.database, look.account_id)
     if row is None:
         raise ProblemError("not-found", "You have no account here: register, or wait until it is visible.")
     due = orjson.loads(row["own"])["deletion_due_at"]

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Security
+from fastapi import APIRouter
 from pydantic import BaseModel, ValidationError
 from uuid_utils.compat import uuid7
 
@@ -25,13 +25,13 @@ from gateway.problems import ProblemError, refused
 from gateway.reads.database import Database
 from gateway.routing import preconditions
 from gateway.routing.commands import SOURCE, send
-from gateway.routing.declared import DeclaredRoute, adapter, bearer, declaration, function_name
+from gateway.routing.declared import DeclaredRoute, adapter, declaration, function_name
 from gateway.routing.documented import refusals_of, sealed_answers, sealed_headers
 from gateway.routing.incoming import Incoming
 from gateway.routing.validation import broken_rules, json_announced, json_value, no_body
+from gateway.routing.visitor import Visitor
 from gateway.standing import FINAL, Decision, Evidence
 from infra.sealing import REFUSED, binding, new_key, read_answer, seal
-from infra.tokens import Claims
 from schemas.envelope import Meta
 from schemas.sealed import Box, Contents, SealedCommand
 
@@ -43,22 +43,6 @@ CHALLENGE: Final = "challenge"
 ANSWER: Final = "SELECT sealed_answer FROM mesh.decisions WHERE command_id = $1"
 
 C = TypeVar("C", bound=SealedCommand)
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Who asks, signed in or not; the id that the command will have, and the caller's network address."""
-
-    claims: Claims | None
-    command_id: UUID
-    address: str
-    request: Incoming
-
-    @property
-    def account_id(self) -> UUID:
-        """The account that asks; only for routes that nobody anonymous may call."""
-        assert self.claims is not None
-        return self.claims.account
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +60,6 @@ class Sealing(Generic[C]):
     delivery: Delivery = "body"
 
 
-Visit = Annotated[Visitor, Security(bearer)]
-"""The parameter through which a function learns who asks."""
 Function = TypeVar("Function", bound=Callable[..., Sealing[Any]])
 
 

@@ -1,6 +1,5 @@
 """Fresh secrets of a local stack, one file each as docker and kubernetes mount them."""
 
-import base64
 import json
 import os
 import secrets
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from infra.jwk import public_jwk
 from infra.roles import login_roles
+from infra.sealing import b64
 
 SUPERUSER = "postgres"
 
@@ -22,7 +22,7 @@ def create(folder: Path) -> None:
     for name in (*(f"pg_{role}" for role in (SUPERUSER, *login_roles())), "valkey", "s3_access", "s3_secret"):
         _write(folder / name, secrets.token_urlsafe(24))
     for name in ("auth_kek", "auth_lookup", "auth_pepper", "auth_refresh"):
-        _write(folder / name, f"1:{_base64url(secrets.token_bytes(32))}")
+        _write(folder / name, f"1:{b64(secrets.token_bytes(32))}")
     if not (folder / "token_key.pem").exists() or not (folder / "token_ring.json").exists():
         _token_key(folder)
 
@@ -46,10 +46,6 @@ def _token_key(folder: Path) -> None:
     )
     _write(folder / "token_key.pem", pem.decode(), again=True)
     _write(folder / "token_ring.json", json.dumps({"keys": [public_jwk(point)]}), again=True)
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 if __name__ == "__main__":

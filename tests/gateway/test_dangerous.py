@@ -15,8 +15,9 @@ from gateway.reads.represent import Representation
 from gateway.routing.commands import Call, CommandRouter
 from gateway.routing.declared import DeclaredRoute
 from gateway.routing.reads import Look, ReadRouter
-from gateway.routing.sealed import SealedRouter, Sealing, Visit
+from gateway.routing.sealed import SealedRouter, Sealing
 from gateway.routing.table import Table
+from gateway.routing.visitor import Visit
 from gateway.services import Services
 from gateway.shapes import CommandStatus
 from infra.settings import Settings
